@@ -1,0 +1,179 @@
+"""The sparse type: which neurons spiked, and which were near to it, at each time step of each sample."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from spikeloom.checks import require
+
+
+@dataclass(frozen=True, eq=False)
+class Spikes:
+    """Binary activations of `neurons` neurons over `steps` time steps of `batch` samples, as lists of ids.
+
+    A row is one time step of one sample, and the rows of a sample lie together: row `r = b * steps + t`. A row lists the
+    neurons inside their gradient window: first those that spiked, in ascending order, then those that were only near
+    their threshold, ascending too. Spikes that come from recordings have no neighbours without a spike.
+
+    Args:
+        ids: `[K]` int32, the neurons of all rows, row after row.
+        row_start: `[B * T + 1]` int64, where each row begins in `ids`; the last is `K`.
+        spike_count: `[B * T]` int32, how many ids of each row spiked.
+        active: `[K]` float32, 1 where the neuron spiked and 0 where it was only near. This is what autograd sees: the
+            gradient of a loss by these numbers is the gradient by the activations, inside their windows.
+        steps: `T`, time steps.
+        batch: `B`, samples.
+        neurons: `N`, neurons; ids run from 0 to N - 1.
+    """
+
+    ids: Int[Tensor, "K"]
+    row_start: Int[Tensor, "R1"]
+    spike_count: Int[Tensor, "R"]
+    active: Float[Tensor, "K"]
+    steps: int
+    batch: int
+    neurons: int
+
+    @classmethod
+    def from_events(
+        cls, sample: np.ndarray, step: np.ndarray, ids: np.ndarray, *, steps: int, batch: int, neurons: int
+    ) -> "Spikes":
+        """Make spikes from a list of events, in any order; an id that comes twice in a step counts once.
+
+        Args:
+            sample: `[K]` integers from 0 to B - 1.
+            step: `[K]` integers from 0 to T - 1.
+            ids: `[K]` integers from 0 to N - 1.
+            steps: T.
+            batch: B.
+            neurons: N.
+
+        Raises:
+            InputError: an array of another length, or a number out of its range.
+        """
+        for name, values, size in (("sample", sample, batch), ("step", step, steps), ("ids", ids, neurons)):
+            require(len(values) == len(ids), name, f"{len(ids)} entries, one per event", len(values))
+            inside = len(values) == 0 or (int(values.min()) >= 0 and int(values.max()) < size)
+            require(inside, name, f"integers from 0 to {size - 1}", "some outside of it")
+        key = np.unique((sample.astype(np.int64) * steps + step) * neurons + ids)
+        row = key // neurons
+        count = np.bincount(row, minlength=batch * steps)
+        start = np.zeros(batch * steps + 1, np.int64)
+        np.cumsum(count, out=start[1:])
+        return cls(
+            ids=torch.from_numpy((key - row * neurons).astype(np.int32)),
+            row_start=torch.from_numpy(start),
+            spike_count=torch.from_numpy(count.astype(np.int32)),
+            active=torch.ones(len(key)),
+            steps=steps,
+            batch=batch,
+            neurons=neurons,
+        )
+
+    @classmethod
+    def from_dense(cls, x: Tensor) -> "Spikes":
+        """Make spikes from a binary tensor `[T, B, N]` of any dtype.
+
+        Raises:
+            InputError: another number of dimensions, or values other than 0 and 1.
+        """
+        require(x.dim() == 3, "x", "a tensor [T, B, N]", tuple(x.shape))
+        require(bool(((x == 0) | (x == 1)).all()), "x", "zeros and ones alone", "other values")
+        steps, batch, neurons = x.shape
+        spiked = x.detach().transpose(0, 1).reshape(batch * steps, neurons) != 0  # [B * T, N]
+        count = spiked.sum(1)
+        return cls(
+            ids=spiked.nonzero()[:, 1].to(torch.int32),
+            row_start=torch.cat([count.new_zeros(1), count.cumsum(0)]),
+            spike_count=count.to(torch.int32),
+            active=torch.ones(int(count.sum()), device=x.device),
+            steps=steps,
+            batch=batch,
+            neurons=neurons,
+        )
+
+    @property
+    def counts(self) -> Int[Tensor, "T B"]:
+        """How many neurons spiked at each time step of each sample."""
+        return self.spike_count.view(self.batch, self.steps).T
+
+    @property
+    def activity(self) -> float:
+        """The fraction of all neurons and steps that spiked, from 0 to 1."""
+        return float(self.spike_count.sum()) / max(1, self.steps * self.batch * self.neurons)
+
+    @property
+    def window(self) -> float:
+        """The fraction of all neurons and steps that lie in their gradient window, spikes included, from 0 to 1."""
+        return self.ids.numel() / max(1, self.steps * self.batch * self.neurons)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the tensors lie."""
+        return self.ids.device
+
+    def rows(self) -> Int[Tensor, "K"]:
+        """The row of each entry of `ids`."""
+        sizes = self.row_start[1:] - self.row_start[:-1]
+        return torch.repeat_interleave(sizes, output_size=self.ids.numel())
+
+    def dense(self) -> Float[Tensor, "T B N"]:
+        """The same activations as a dense tensor of zeros and ones; gradients flow back to `active`."""
+        flat = self.active.new_zeros(self.batch * self.steps * self.neurons)
+        flat = flat.index_put((self.rows() * self.neurons + self.ids.long(),), self.active)
+        return flat.view(self.batch, self.steps, self.neurons).transpose(0, 1)
+
+    def detach(self) -> "Spikes":
+        """The same spikes, cut off from the graph that made them."""
+        return replace(self, active=self.active.detach())
+
+    def to(self, device: torch.device | str, *, non_blocking: bool = False) -> "Spikes":
+        """The same spikes on another device."""
+        return self._map(lambda x: x.to(device, non_blocking=non_blocking))
+
+    def pin_memory(self) -> "Spikes":
+        """The same spikes in page-locked memory, from where a GPU copies while it computes."""
+        return self._map(lambda x: x.pin_memory())
+
+    def _map(self, change: Callable[[Tensor], Tensor]) -> "Spikes":
+        return replace(
+            self,
+            ids=change(self.ids),
+            row_start=change(self.row_start),
+            spike_count=change(self.spike_count),
+            active=change(self.active),
+        )
+
+    def __getitem__(self, key: slice | tuple[slice, slice]) -> "Spikes":
+        """`spikes[t0:t1]` cuts in time, `spikes[t0:t1, b0:b1]` in time and batch; slices step by one."""
+        time, batch = key if isinstance(key, tuple) else (key, slice(None))
+        for name, part in (("time", time), ("batch", batch)):
+            require(isinstance(part, slice) and part.step in (None, 1), f"{name} index", "a slice of step 1", part)
+        steps, samples = range(self.steps)[time], range(self.batch)[batch]
+        rows = (
+            torch.tensor(list(samples), dtype=torch.long)[:, None] * self.steps
+            + torch.tensor(list(steps), dtype=torch.long)
+        ).reshape(-1).to(self.device)  # fmt: skip
+        sizes = (self.row_start[1:] - self.row_start[:-1])[rows]
+        start = torch.cat([sizes.new_zeros(1), sizes.cumsum(0)])
+        within = torch.arange(int(start[-1]), device=self.device) - torch.repeat_interleave(start[:-1], sizes)
+        entries = torch.repeat_interleave(self.row_start[:-1][rows], sizes) + within
+        return replace(
+            self,
+            ids=self.ids[entries],
+            row_start=start,
+            spike_count=self.spike_count[rows],
+            active=self.active[entries],
+            steps=len(steps),
+            batch=len(samples),
+        )
+
+    def __repr__(self) -> str:
+        return (
+            f"Spikes(steps={self.steps}, batch={self.batch}, neurons={self.neurons}, "
+            f"activity={self.activity:.2%}, window={self.window:.2%}, device={self.device})"
+        )
