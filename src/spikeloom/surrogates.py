@@ -1,0 +1,163 @@
+"""Surrogate gradients: smooth stand-ins for the step that makes a spike, each with its derivative.
+
+A neuron spikes where its margin `x` (membrane less threshold) is at least zero. The backward pass replaces that step's
+derivative by the surrogate's, and cuts it to zero below the gradient window (Finkbeiner et al. 2024): there the
+surrogate's primitive is flat.
+"""
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from spikeloom.checks import require
+
+
+@dataclass(frozen=True)
+class Surrogate(ABC):
+    """A pair of functions of the margin: `primitive` and its `derivative`.
+
+    Args:
+        scale: the number that sets the width; what it means stands in the formula.
+    """
+
+    scale: float
+    formula: ClassVar[str]
+
+    def __post_init__(self) -> None:
+        require(self.scale > 0, "scale", "a number above 0", self.scale)
+
+    @abstractmethod
+    def primitive(self, margin: Tensor) -> Tensor:
+        """The smooth step, of any shape and float dtype."""
+
+    @abstractmethod
+    def derivative(self, margin: Tensor) -> Tensor:
+        """What stands for the derivative of the spike by the margin."""
+
+    def windowed_primitive(self, margin: Tensor, depth: Tensor | float) -> Tensor:
+        """The primitive integrated from the window's edge on: flat where `margin < depth`."""
+        edge = torch.as_tensor(depth, dtype=margin.dtype, device=margin.device)
+        return self.primitive(torch.maximum(margin, edge)) - self.primitive(edge)
+
+    def windowed_derivative(self, margin: Tensor, depth: Tensor | float) -> Tensor:
+        """The derivative inside the window, zero where `margin < depth`."""
+        return torch.where(margin >= depth, self.derivative(margin), torch.zeros_like(margin))
+
+    @property
+    def spec(self) -> str:
+        """The surrogate as a short text, from which `from_spec` makes it again."""
+        return f"{type(self).__name__}({self.scale!r})"
+
+    def __repr__(self) -> str:
+        return f"{self.spec}: d spike / d margin = {self.formula}, k = {self.scale:g}"
+
+
+@dataclass(frozen=True, repr=False)
+class SuperSpike(Surrogate):
+    """Zenke and Ganguli 2018, with a peak of 1; the paper's surrogate, and what snnTorch calls fast_sigmoid."""
+
+    scale: float = 10.0
+    formula = "1 / (k |x| + 1)^2"
+
+    def primitive(self, margin: Tensor) -> Tensor:
+        return margin / (self.scale * margin.abs() + 1)
+
+    def derivative(self, margin: Tensor) -> Tensor:
+        return (self.scale * margin.abs() + 1).square().reciprocal()
+
+
+@dataclass(frozen=True, repr=False)
+class FastSigmoid(Surrogate):
+    """A fast sigmoid from 0 to 1: the derivative's integral is 1, so its peak grows with the slope."""
+
+    scale: float = 10.0
+    formula = "k / (2 (k |x| + 1)^2)"
+
+    def primitive(self, margin: Tensor) -> Tensor:
+        return 0.5 * (self.scale * margin / (self.scale * margin.abs() + 1) + 1)
+
+    def derivative(self, margin: Tensor) -> Tensor:
+        return (0.5 * self.scale) / (self.scale * margin.abs() + 1).square()
+
+
+@dataclass(frozen=True, repr=False)
+class Arctan(Surrogate):
+    """Fang et al. 2021: an arctangent from 0 to 1."""
+
+    scale: float = 2.0
+    formula = "k / (2 (1 + (pi k x / 2)^2))"
+
+    def primitive(self, margin: Tensor) -> Tensor:
+        return torch.atan(0.5 * math.pi * self.scale * margin) / math.pi + 0.5
+
+    def derivative(self, margin: Tensor) -> Tensor:
+        return (0.5 * self.scale) / (1 + (0.5 * math.pi * self.scale * margin).square())
+
+
+@dataclass(frozen=True, repr=False)
+class Triangular(Surrogate):
+    """Esser et al. 2016, Bellec et al. 2018: a triangle of half-width k and area 1."""
+
+    scale: float = 1.0
+    formula = "max(0, 1 - |x| / k) / k"
+
+    def primitive(self, margin: Tensor) -> Tensor:
+        x = (margin / self.scale).clamp(-1, 1)
+        return 0.5 + x - 0.5 * x * x.abs()
+
+    def derivative(self, margin: Tensor) -> Tensor:
+        return (1 - margin.abs() / self.scale).clamp(min=0) / self.scale
+
+
+@dataclass(frozen=True, repr=False)
+class Boxcar(Surrogate):
+    """A box of half-width k and area 1."""
+
+    scale: float = 0.5
+    formula = "1 / (2 k) where |x| <= k, else 0"
+
+    def primitive(self, margin: Tensor) -> Tensor:
+        return (margin / (2 * self.scale) + 0.5).clamp(0, 1)
+
+    def derivative(self, margin: Tensor) -> Tensor:
+        return (margin.abs() <= self.scale).to(margin.dtype) / (2 * self.scale)
+
+
+@dataclass(frozen=True, repr=False)
+class Sigmoid(Surrogate):
+    """The logistic function from 0 to 1."""
+
+    scale: float = 10.0
+    formula = "k sigma(k x) (1 - sigma(k x))"
+
+    def primitive(self, margin: Tensor) -> Tensor:
+        return torch.sigmoid(self.scale * margin)
+
+    def derivative(self, margin: Tensor) -> Tensor:
+        step = torch.sigmoid(self.scale * margin)
+        return self.scale * step * (1 - step)
+
+
+def names() -> list[str]:
+    """The names of all surrogates, as `from_spec` knows them."""
+    return [kind.__name__ for kind in Surrogate.__subclasses__()]
+
+
+def from_spec(spec: str) -> Surrogate:
+    """The surrogate that a text like `SuperSpike(10.0)` or `Arctan` names.
+
+    Raises:
+        InputError: no such surrogate, or no number between its brackets.
+    """
+    name, _, scale = spec.removesuffix(")").partition("(")
+    kinds = {kind.__name__: kind for kind in Surrogate.__subclasses__()}
+    require(name in kinds, "surrogate", "one of " + ", ".join(kinds), spec)
+    try:
+        return kinds[name](float(scale)) if scale else kinds[name]()
+    except ValueError:
+        require(False, "surrogate", f"a number above 0, as in {name}(10.0)", spec)
+        raise
