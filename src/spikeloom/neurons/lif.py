@@ -9,13 +9,13 @@ gradient through to S (Finkbeiner et al. 2024), so the adjoint of a step, with l
 """
 
 from spikeloom.checks import require
-from spikeloom.neurons.neuron import Neuron
+from spikeloom.neurons.neuron import Neuron, detach
 
 
 def _step_zero(state, spike, current, p):  # type: ignore[no-untyped-def]
     (membrane,) = state
     beta, gain, threshold = p
-    membrane = beta * (membrane * (1.0 - spike)) + gain * current
+    membrane = beta * (membrane * (1.0 - detach(spike))) + gain * current
     return (membrane,), membrane - threshold
 
 
@@ -29,7 +29,7 @@ def _adjoint_zero(d_state, d_margin, spike, p):  # type: ignore[no-untyped-def]
 def _step_subtract(state, spike, current, p):  # type: ignore[no-untyped-def]
     (membrane,) = state
     beta, gain, threshold = p
-    membrane = beta * (membrane - threshold * spike) + gain * current
+    membrane = beta * (membrane - threshold * detach(spike)) + gain * current
     return (membrane,), membrane - threshold
 
 

@@ -12,7 +12,7 @@ from spikeloom.checks import require
 class Neuron:
     """A neuron's equations for one time step.
 
-    Both functions use nothing but their arguments, numbers and the operators `+ - *`, so that they run on tensors of any
+    Both functions use nothing but their arguments, numbers and the operators `+ - *` and `detach`, so that they run on tensors of any
     dtype and inside compiled kernels alike. The neuron spikes where its margin is at least zero.
 
     Args:
@@ -30,6 +30,11 @@ class Neuron:
     adjoint: Callable[..., Any]
     states: tuple[str, ...]
     parameters: tuple[str, ...]
+
+
+def detach(x: Any) -> Any:
+    """The same value with no gradient through it; kernels compile it away."""
+    return x.detach() if hasattr(x, "detach") else x
 
 
 def named(name: str) -> Neuron:
