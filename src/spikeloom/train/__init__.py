@@ -1,0 +1,1 @@
+"""Training: settings, recipes, the loop, and the run folder it leaves behind."""
