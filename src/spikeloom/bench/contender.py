@@ -1,0 +1,77 @@
+"""What is compared: training steps that share a problem, a loss and an optimiser."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from spikeloom.bench.problem import Problem
+from spikeloom.bench.torch_dense import VARIANTS, DenseNet
+
+OURS = "spikeloom"
+OWN_DENSE = "own_dense"
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One way to do a training step.
+
+    Args:
+        parameters: what is trained.
+        optimizer: torch's fused Adam on those.
+        logits: the forward pass, to `[B, C]`.
+        labels: `[B]`.
+        activity: a forward pass without gradients, to each hidden layer's measured activity.
+    """
+
+    parameters: list[Tensor]
+    optimizer: torch.optim.Optimizer
+    logits: Callable[[], Tensor]
+    labels: Tensor
+    activity: Callable[[], list[float]]
+
+    def step(self) -> None:
+        """Forward, backward and Adam."""
+        self.optimizer.zero_grad()
+        F.cross_entropy(self.logits(), self.labels).backward()
+        self.optimizer.step()
+
+    @property
+    def state_bytes(self) -> int:
+        """Bytes of weights, gradients and Adam's two moments."""
+        return 4 * sum(p.numel() * p.element_size() for p in self.parameters)
+
+
+def names() -> list[str]:
+    """All contenders: the engine, its own dense route, and plain torch's variants."""
+    return [OURS, OWN_DENSE, *VARIANTS]
+
+
+def make(name: str, problem: Problem) -> Contender:
+    """The contender of that name on a problem, with weights of its own."""
+    if name in VARIANTS:
+        return _plain_torch(name, problem)
+    from spikeloom.bench.engine import engine
+
+    return engine(problem, sparse=name == OURS)
+
+
+def adam(parameters: list[Tensor]) -> torch.optim.Adam:
+    """Adam at a learning rate of 0: all its arithmetic, and activities that stay as they were made."""
+    return torch.optim.Adam(parameters, lr=0.0, fused=True)
+
+
+def _plain_torch(name: str, problem: Problem) -> Contender:
+    net, forward = DenseNet(problem), VARIANTS[name]
+    # The caller's input is ready in the number type that the products take.
+    x = problem.spikes.dense().to(torch.bfloat16 if "bf16" in name else torch.float32).contiguous()
+    parameters = list(net.parameters())
+
+    @torch.no_grad()
+    def activity() -> list[float]:
+        _, spikes = forward(net, x)
+        return [sum(int(s.count_nonzero()) for s in layer) / sum(s.numel() for s in layer) for layer in spikes]
+
+    return Contender(parameters, adam(parameters), lambda: forward(net, x)[0], problem.labels, activity)

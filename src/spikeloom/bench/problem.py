@@ -1,0 +1,145 @@
+"""Inputs, labels and weights of a workload, with the hidden layers made to spike as often as it asks."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from spikeloom.bench.cases import Workload
+from spikeloom.bench.torch_dense import advance
+from spikeloom.checks import require
+from spikeloom.spikes import Spikes
+
+MISS = 0.2
+"""How far, as a fraction of what is asked, a hidden layer's activity may lie off."""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A hidden layer.
+
+    Args:
+        weight: `[N, I]`.
+        recurrent: `[N, N]`, or None.
+        activity: the fraction of its neurons and steps that spike on the problem's inputs.
+        window: the fraction inside the gradient window, spikes included.
+    """
+
+    weight: Tensor
+    recurrent: Tensor | None
+    activity: float
+    window: float
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Everything that a training step needs, the same for all that are compared.
+
+    Args:
+        workload: what was asked.
+        spikes: `[T, B, I]`.
+        labels: `[B]` int64.
+        layers: the hidden ones.
+        readout: `[C, N]`.
+    """
+
+    workload: Workload
+    spikes: Spikes
+    labels: Tensor
+    layers: tuple[Layer, ...]
+    readout: Tensor
+
+
+@torch.no_grad()
+def make(workload: Workload) -> Problem:
+    """Draw a problem and scale its weights, layer by layer, until each layer spikes as the workload asks.
+
+    Inputs spike independently at each step. Weights are uniform around zero, as the paper's (± 2 sqrt(6 / inputs)) times
+    a factor found by bisection; a layer that no factor makes spike often enough gets a positive mean besides. The
+    readout's factor makes the summed outputs vary by about 1, so that the loss does not saturate.
+
+    Raises:
+        InputError: a layer's activity misses what was asked by more than a fifth.
+    """
+    case, generator = workload.case, torch.Generator().manual_seed(workload.seed)
+    x = (torch.rand(case.steps, workload.batch, case.inputs, generator=generator) < workload.activity).float()
+    spikes, layers, activations = Spikes.from_dense(x), [], x
+    for number, neurons in enumerate(workload.hidden, start=1):
+        layer, activations = _scaled_layer(activations, neurons, workload, generator)
+        _check_activity(layer, number, workload.hidden_activity)
+        layers.append(layer)
+    readout = _uniform(case.classes, activations.shape[2], generator)
+    readout /= F.linear(activations.sum(0), readout).std().clamp(min=1e-6) * workload.gain / (1 - workload.beta)
+    labels = torch.randint(case.classes, (workload.batch,), generator=generator)
+    return Problem(workload, spikes, labels, tuple(layers), readout)
+
+
+def _scaled_layer(x: Tensor, neurons: int, workload: Workload, generator: torch.Generator) -> tuple[Layer, Tensor]:
+    """A layer that spikes as often as asked on the inputs `[T, B, I]`, and its spikes `[T, B, N]`."""
+    weight = _uniform(neurons, x.shape[2], generator)
+    recurrent = _uniform(neurons, neurons, generator) if workload.recurrent else None
+    product = F.linear(x.flatten(0, 1), weight).view(*x.shape[:2], neurons)
+    # A weight's mean adds the same to all neurons: as much as there are spikes.
+    bound = 2 * (6 / x.shape[2]) ** 0.5
+    count = x.sum(2, keepdim=True) * bound  # [T, B, 1]
+
+    def spikes(factor: float, mean: float) -> tuple[Tensor, Tensor]:
+        within = None if recurrent is None else recurrent * factor
+        return _run(factor * (product + mean * count), within, workload)
+
+    target = workload.hidden_activity
+    factor, mean = 2 ** bisect(lambda e: _rate(spikes(2**e, 0.0)[0]), target, low=-6.0, high=4.0), 0.0
+    if _rate(spikes(factor, mean)[0]) < target * (1 - MISS / 10):
+        factor, mean = 4.0, bisect(lambda m: _rate(spikes(4.0, m)[0]), target, low=0.0, high=1.0)
+    emitted, window = spikes(factor, mean)
+    within = None if recurrent is None else recurrent * factor
+    return Layer(factor * (weight + mean * bound), within, _rate(emitted), _rate(window)), emitted
+
+
+def bisect(rate: Callable[[float], float], target: float, *, low: float, high: float) -> float:
+    """The argument between `low` and `high` at which a growing function comes within 1 % of `target`.
+
+    Where it never does, the end that comes nearest, or after 20 halvings what was reached.
+    """
+    if rate(high) < target:
+        return high
+    middle = low
+    for _ in range(20):
+        middle = (low + high) / 2
+        reached = rate(middle)
+        if abs(reached - target) <= 0.01 * target:
+            break
+        low, high = (middle, high) if reached < target else (low, middle)
+    return middle
+
+
+def _run(current: Tensor, recurrent: Tensor | None, workload: Workload) -> tuple[Tensor, Tensor]:
+    """Spikes and window `[T, B, N]` of neurons with these input currents `[T, B, N]`."""
+    membrane, spike, emitted, window = torch.zeros_like(current[0]), torch.zeros_like(current[0]), [], []
+    for i in workload.gain * current:
+        total = i if recurrent is None else i + workload.gain * F.linear(spike, recurrent)
+        membrane = advance(membrane, spike, total, workload.beta)
+        spike = (membrane >= workload.threshold).float()
+        emitted.append(spike)
+        window.append(membrane >= workload.second_threshold)
+    return torch.stack(emitted), torch.stack(window)
+
+
+def _rate(x: Tensor) -> float:
+    return float(x.count_nonzero()) / x.numel()
+
+
+def _uniform(rows: int, columns: int, generator: torch.Generator) -> Tensor:
+    return (torch.rand(rows, columns, generator=generator) * 2 - 1) * 2 * (6 / columns) ** 0.5
+
+
+def _check_activity(layer: Layer, number: int, target: float) -> None:
+    require(
+        abs(layer.activity - target) <= MISS * target,
+        f"hidden activity of layer {number}",
+        f"{target:.3g} within {MISS:.0%}",
+        f"{layer.activity:.3g} at best",
+        "choose another --hidden-activity, or a higher --activity",
+    )

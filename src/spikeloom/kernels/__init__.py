@@ -1,0 +1,1 @@
+"""Compiled kernels, by device: arrays in, arrays out."""

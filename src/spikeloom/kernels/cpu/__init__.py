@@ -1,0 +1,1 @@
+"""Numba kernels for CPUs: explicit SIMD on blocks of 64 neurons."""

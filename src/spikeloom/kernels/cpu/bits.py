@@ -1,0 +1,198 @@
+"""Single instructions on 64-bit words, packed numbers, counters between threads, and denormals."""
+
+from typing import Any
+
+import llvmlite.ir as ir
+from llvmlite import binding
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic, overload
+
+from spikeloom.kernels.cpu.simd import BlockType, Width, at_index, call, full, pack, parts_of, words_of
+
+_FLOAT, _I1, _I8, _I32, _I64 = ir.FloatType(), ir.IntType(1), ir.IntType(8), ir.IntType(32), ir.IntType(64)
+
+# Bits and counters ------------------------------------------------------------------------------------------------------
+
+
+@intrinsic
+def popcount(typing, bits):
+    """How many bits are set."""
+
+    def generate(context, builder, signature, arguments):
+        return call(builder, "llvm.ctpop.i64", _I64, [arguments[0]])
+
+    return types.uint64(types.uint64), generate
+
+
+@intrinsic
+def trailing_zeros(typing, bits):
+    """The place of the lowest set bit; there has to be one."""
+
+    def generate(context, builder, signature, arguments):
+        return call(builder, "llvm.cttz.i64", _I64, [arguments[0], _I1(1)])
+
+    return types.uint64(types.uint64), generate
+
+
+@intrinsic
+def take_next(typing, counter):
+    """The number in a one-element int64 array, which goes up by one; no two threads get the same."""
+
+    def generate(context, builder, signature, arguments):
+        pointer = context.make_array(counter)(context, builder, arguments[0]).data
+        return builder.atomic_rmw("add", pointer, _I64(1), "monotonic")
+
+    return types.int64(counter), generate
+
+
+# Packed numbers: one for each set bit -----------------------------------------------------------------------------------
+
+
+@intrinsic
+def _expand_native(typing, width, array, index, bits):
+    def generate(context, builder, signature, arguments):
+        lanes, at = width.lanes, at_index(context, builder, signature, arguments, 2)
+        first = context.make_array(array)(context, builder, arguments[1]).data
+        vector, parts = ir.VectorType(_FLOAT, lanes), []
+        for mask in words_of(builder, arguments[3], lanes):
+            pointer = builder.gep(first, [at])
+            zero = ir.Constant(vector, [0.0] * lanes)
+            parts.append(call(builder, f"llvm.masked.expandload.v{lanes}f32", vector, [pointer, mask, zero]))
+            at = builder.add(at, _count(builder, mask, lanes))
+        return pack(builder, parts)
+
+    return BlockType(width.lanes)(width, array, index, types.uint64), generate
+
+
+@intrinsic
+def _compress_native(typing, array, index, bits, block):
+    def generate(context, builder, signature, arguments):
+        lanes, at = block.lanes, at_index(context, builder, signature, arguments, 1)
+        first = context.make_array(array)(context, builder, arguments[0]).data
+        masks = words_of(builder, arguments[2], lanes)
+        for mask, part in zip(masks, parts_of(builder, arguments[3]), strict=True):
+            pointer = builder.gep(first, [at])
+            call(builder, f"llvm.masked.compressstore.v{lanes}f32", ir.VoidType(), [part, pointer, mask])
+            at = builder.add(at, _count(builder, mask, lanes))
+        return context.get_dummy_value()
+
+    return types.none(array, index, types.uint64, block), generate
+
+
+def _count(builder: ir.IRBuilder, mask: ir.Value, lanes) -> ir.Value:
+    return call(builder, "llvm.ctpop.i64", _I64, [builder.zext(builder.bitcast(mask, ir.IntType(lanes)), _I64)])
+
+
+@intrinsic
+def _spill(typing, block):
+    """A pointer to a copy of the block on the stack."""
+
+    def generate(context, builder, signature, arguments):
+        slot = cgutils.alloca_once(builder, arguments[0].type)
+        builder.store(arguments[0], slot)
+        return builder.bitcast(slot, _FLOAT.as_pointer())
+
+    return types.CPointer(types.float32)(block), generate
+
+
+@intrinsic
+def _fill(typing, width, pointer):
+    """The block that a pointer from `_spill` points to."""
+
+    def generate(context, builder, signature, arguments):
+        kind = context.get_value_type(BlockType(width.lanes))
+        return builder.load(builder.bitcast(arguments[1], kind.as_pointer()), align=4)
+
+    return BlockType(width.lanes)(width, pointer), generate
+
+
+def expand(width, array, index, bits):
+    """A block that takes the next number of a flat array for each set bit, and zero elsewhere."""
+
+
+def compress(array, index, bits, block):
+    """Write the numbers of a block whose bit is set, one behind the other, from `array[index]` on."""
+
+
+# Only AVX-512 packs and unpacks by an instruction; elsewhere LLVM would branch 64 times where two bits are set.
+@overload(expand, inline="never")
+def _expand(width, array, index, bits):
+    if width.lanes == 16:
+        return lambda width, array, index, bits: _expand_native(width, array, index, bits)
+
+    def by_bit(width, array, index, bits):
+        slot = _spill(full(width, 0.0))
+        while bits != types.uint64(0):
+            slot[trailing_zeros(bits)] = array[index]
+            index += types.uint64(1)
+            bits &= bits - types.uint64(1)
+        return _fill(width, slot)
+
+    return by_bit
+
+
+@overload(compress, inline="never")
+def _compress(array, index, bits, block):
+    if block.lanes == 16:
+        return lambda array, index, bits, block: _compress_native(array, index, bits, block)
+
+    def by_bit(array, index, bits, block):
+        slot = _spill(block)
+        while bits != types.uint64(0):
+            array[index] = slot[trailing_zeros(bits)]
+            index += types.uint64(1)
+            bits &= bits - types.uint64(1)
+
+    return by_bit
+
+
+# Denormals --------------------------------------------------------------------------------------------------------------
+
+_X86_FLUSH = (1 << 15) | (1 << 6)  # results to zero, operands as zero
+_ARM_FLUSH = 1 << 24
+
+
+@intrinsic
+def flush_denormals(typing):
+    """Make this thread take denormal numbers for zero; gives the control word to restore afterwards.
+
+    Decaying adjoints become denormal, and a processor is tens of times slower with those.
+    """
+
+    def generate(context, builder, signature, arguments):
+        machine = binding.get_process_triple()
+        if machine.startswith("x86_64"):
+            slot = cgutils.alloca_once(builder, _I32)
+            pointer = builder.bitcast(slot, _I8.as_pointer())
+            call(builder, "llvm.x86.sse.stmxcsr", ir.VoidType(), [pointer])
+            before = builder.load(slot)
+            _set_x86(builder, builder.or_(before, _I32(_X86_FLUSH)))
+            return builder.zext(before, _I64)
+        if machine.startswith(("aarch64", "arm64")):
+            before = call(builder, "llvm.aarch64.get.fpcr", _I64, [])
+            call(builder, "llvm.aarch64.set.fpcr", ir.VoidType(), [builder.or_(before, _I64(_ARM_FLUSH))])
+            return before
+        return _I64(0)
+
+    return types.uint64(), generate
+
+
+@intrinsic
+def restore_denormals(typing, control):
+    """Undo `flush_denormals`, given what it returned."""
+
+    def generate(context, builder, signature, arguments):
+        machine = binding.get_process_triple()
+        if machine.startswith("x86_64"):
+            _set_x86(builder, builder.trunc(arguments[0], _I32))
+        elif machine.startswith(("aarch64", "arm64")):
+            call(builder, "llvm.aarch64.set.fpcr", ir.VoidType(), [arguments[0]])
+        return context.get_dummy_value()
+
+    return types.none(types.uint64), generate
+
+
+def _set_x86(builder: ir.IRBuilder, control: ir.Value):
+    slot = cgutils.alloca_once_value(builder, control)
+    call(builder, "llvm.x86.sse.ldmxcsr", ir.VoidType(), [builder.bitcast(slot, _I8.as_pointer())])

@@ -1,0 +1,71 @@
+"""The sparse product alone, and its adjoints: sums of weight rows, gradient rows, inner products."""
+
+import numpy as np
+
+from spikeloom.kernels.cpu.bits import flush_denormals, restore_denormals, take_next
+from spikeloom.kernels.cpu.compile import kernel
+from spikeloom.kernels.cpu.simd import BLOCK, load, store
+from spikeloom.kernels.cpu.sources import add_products, add_to_rows, current
+
+
+@kernel
+def forward(counter, width, source, rows, out):
+    """Currents of all rows; a task is a block.
+
+    Args:
+        counter: shared task counter.
+        width: lanes.
+        source: of currents, for rows of N neurons.
+        rows: R.
+        out: [R, N] float32, written.
+    """
+    control = flush_denormals()
+    neurons, outputs = out.shape[1], out.ravel()
+    k = take_next(counter)
+    while k < neurons // BLOCK:
+        for r in range(rows):
+            store(outputs, r * neurons + k * BLOCK, current(width, source, k, r))
+        k = take_next(counter)
+    restore_denormals(control)
+
+
+@kernel
+def backward(
+    counter, width, weight, inputs, ids, row_start, spike_count, d_out, first, samples, steps, lag, parts, d_weight, d_input
+):
+    """Add the gradients of some samples by weights and inputs; a task is a part: every `parts`-th block.
+
+    Args:
+        counter: shared task counter.
+        width: lanes.
+        weight: flat [N / 64, I, 64] float32.
+        inputs: I.
+        ids: [K] uint32, of the input.
+        row_start: [B * T + 1] uint64, of the input.
+        spike_count: [B * T] uint32, of the input.
+        d_out: [samples * T, N] float32, of those samples alone.
+        first: the first sample.
+        samples: how many there are.
+        steps: T.
+        lag: by how many steps the input was earlier than the currents.
+        parts: how many parts the blocks are cut into, whatever the number of threads.
+        d_weight: flat [N / 64, I, 64] float32, added to.
+        d_input: [parts, K] float32, added to; or [parts, 0].
+    """
+    control = flush_denormals()
+    neurons, d_outputs = d_out.shape[1], d_out.ravel()
+    part = take_next(counter)
+    while part < parts:
+        for k in range(part, neurons // BLOCK, parts):
+            base = np.uint64(k * inputs * BLOCK)
+            for b in range(samples):
+                for i in range(steps - lag):
+                    t = steps - 1 - i
+                    d = load(width, d_outputs, (b * steps + t) * neurons + k * BLOCK)
+                    r = (first + b) * steps + t - lag
+                    begin = row_start[r]
+                    add_to_rows(width, d_weight, base, ids, begin, begin + spike_count[r], d)
+                    if d_input.shape[1] > 0:
+                        add_products(weight, base, ids, begin, row_start[r + 1], d, d_input[part])
+        part = take_next(counter)
+    restore_denormals(control)

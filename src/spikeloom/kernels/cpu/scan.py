@@ -1,0 +1,195 @@
+"""A block of neurons through all time steps, forward and backward, its states in registers.
+
+The scan knows no neuron: it runs the step and the adjoint of the one that it is given. Nor does it know where currents
+come from and where their gradients go: `sources` does. Rows are sample-major, r = b * T + t.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from spikeloom.kernels.cpu.bits import compress, expand, flush_denormals, popcount, restore_denormals, take_next
+from spikeloom.kernels.cpu.compile import inlined, kernel
+from spikeloom.kernels.cpu.neuron import adjoint, load_parameters, load_states, step, store_states
+from spikeloom.kernels.cpu.simd import BLOCK, add, at_least, full, load, multiply, select, store
+from spikeloom.kernels.cpu.sources import absorb, clear, current
+
+_ZERO, _ONE = np.float32(0), np.float32(1)
+
+
+@kernel
+def forward(
+    counter,
+    width,
+    neuron,
+    source,
+    parameters,
+    depth,
+    valid,
+    state,
+    first_spike,
+    steps,
+    batch,
+    groups,
+    spikes,
+    near,
+    margins,
+    entries,
+    last_state,
+):
+    """Run all blocks forward; a task is one block and one group of samples.
+
+    Args:
+        counter: shared task counter.
+        width: lanes.
+        neuron: whose step to run.
+        source: of currents.
+        parameters: [P, N] float32, N a multiple of 64.
+        depth: [N] float32, the margin from which on a neuron is in its window.
+        valid: [N / 64] uint64, a bit for each neuron that exists.
+        state: [S, B, N] float32, before the first step.
+        first_spike: [N / 64, B] uint64, the spikes before the first step.
+        steps: T.
+        batch: B.
+        groups: how many groups the samples are cut into, whatever the number of threads.
+        spikes: [N / 64, B * T] uint64, written: who spiked.
+        near: likewise, who is in its window.
+        margins: [N / 64, B * T * 64] float32, written: the margins inside the window, packed to the left in the part of
+            each group of samples.
+        entries: [N / 64, B] int64, written: how many of them each sample has.
+        last_state: [S, B, N] float32, written.
+    """
+    control = flush_denormals()
+    blocks, neurons = spikes.shape[0], parameters.shape[1]
+    task = take_next(counter)
+    while task < blocks * groups:
+        k, group = task // groups, task % groups
+        _forward_block(
+            width, neuron, source, parameters.ravel(), depth, valid[k], state.ravel(), first_spike[k], steps, batch,
+            batch * group // groups, batch * (group + 1) // groups,
+            spikes[k], near[k], margins[k], entries[k], last_state.ravel(), k, neurons,
+        )  # fmt: skip
+        task = take_next(counter)
+    restore_denormals(control)
+
+
+@inlined
+def _forward_block(
+    width, neuron, source, parameters, depth, valid, state, first_spike, steps, batch, first_sample, end_sample,
+    spikes, near, margins, entries, last_state, k, neurons,
+):  # fmt: skip
+    zero, one = full(width, _ZERO), full(width, _ONE)
+    at = k * BLOCK
+    p = load_parameters(width, neuron, parameters, at, neurons)
+    edge = load(width, depth, at)
+    stored = np.uint64(first_sample * steps * BLOCK)
+    for b in range(first_sample, end_sample):
+        x = load_states(width, neuron, state, b * neurons + at, batch * neurons)
+        fired = first_spike[b]
+        before = stored
+        for r in range(b * steps, (b + 1) * steps):
+            x, margin = step(neuron, x, select(fired, one, zero), current(width, source, k, r), p)
+            fired = at_least(margin, zero) & valid
+            inside = at_least(margin, edge) & valid
+            spikes[r] = fired
+            near[r] = inside
+            compress(margins, stored, inside, margin)
+            stored += popcount(inside)
+        entries[b] = stored - before
+        store_states(last_state, b * neurons + at, batch * neurons, x)
+
+
+@kernel
+def backward(
+    counter,
+    width,
+    neuron,
+    sink,
+    parameters,
+    spikes,
+    near,
+    first_spike,
+    entry_end,
+    slope,
+    d_active,
+    d_last_state,
+    d_last_spike,
+    steps,
+    batch,
+    parts,
+    groups,
+    d_bias,
+    d_state,
+    d_spike,
+):
+    """Run all blocks backward in time; a task is one part, every `parts`-th block, and one group of samples.
+
+    Args:
+        counter: shared task counter.
+        width: lanes.
+        neuron: whose adjoint to run.
+        sink: of the gradients by the currents.
+        parameters: [P, N] float32.
+        spikes: [N / 64, B * T] uint64, from the forward pass.
+        near: likewise.
+        first_spike: [N / 64, B] uint64.
+        entry_end: [N / 64, B] int64, where each sample's window entries end in `slope` and `d_active`.
+        slope: [E] float32, the surrogate's derivative at each window entry, block after block.
+        d_active: [E] float32, the loss's derivative by each spike from outside, in the same order.
+        d_last_state: [S, B, N] float32, by the states after the last step.
+        d_last_spike: [B, N] float32, by the last step's spikes as part of the state.
+        steps: T.
+        batch: B.
+        parts: how many parts the blocks are cut into, whatever the number of threads.
+        groups: how many groups the samples are cut into.
+        d_bias: [groups, N] float32, written: the sum of the gradients by the currents.
+        d_state: [S, B, N] float32, written: by the states before the first step.
+        d_spike: [B, N] float32, written: by the spikes before the first step, through the neuron itself.
+    """
+    control = flush_denormals()
+    blocks, neurons = spikes.shape[0], parameters.shape[1]
+    task = take_next(counter)
+    while task < parts * groups:
+        part, group = task // groups, task % groups
+        first, end = batch * group // groups, batch * (group + 1) // groups
+        for k in range(part, blocks, parts):
+            clear(width, sink, k, part, group, first * steps, end * steps, k == part)
+            _backward_block(
+                width, neuron, sink, parameters.ravel(), spikes[k], near[k], first_spike[k], entry_end[k], slope, d_active,
+                d_last_state.ravel(), d_last_spike.ravel(), steps, batch, first, end, part, group,
+                d_bias[group], d_state.ravel(), d_spike.ravel(), k, neurons,
+            )  # fmt: skip
+        task = take_next(counter)
+    restore_denormals(control)
+
+
+@inlined
+def _backward_block(
+    width, neuron, sink, parameters, spikes, near, first_spike, entry_end, slope, d_active,
+    d_last_state, d_last_spike, steps, batch, first_sample, end_sample, part, group,
+    d_bias, d_state, d_spike, k, neurons,
+):  # fmt: skip
+    zero, one = full(width, _ZERO), full(width, _ONE)
+    at = k * BLOCK
+    p = load_parameters(width, neuron, parameters, at, neurons)
+    bias = zero
+    for b in range(first_sample, end_sample):
+        first, end = b * steps, (b + 1) * steps
+        x = load_states(width, neuron, d_last_state, b * neurons + at, batch * neurons)
+        s = load(width, d_last_spike, b * neurons + at)
+        entry = np.uint64(entry_end[b])
+        for i in range(steps):
+            r = end - 1 - i
+            inside = near[r]
+            entry -= popcount(inside)
+            outer = add(expand(width, d_active, entry, inside), s)
+            before = spikes[r - 1] if r > first else first_spike[b]
+            x, fed, d = adjoint(
+                neuron, x, multiply(expand(width, slope, entry, inside), outer), select(before, one, zero), p
+            )
+            s = fed + zero
+            bias = add(bias, d)
+            absorb(width, sink, k, part, group, r, d)
+        store_states(d_state, b * neurons + at, batch * neurons, x)
+        store(d_spike, b * neurons + at, s)
+    store(d_bias, at, bias)
