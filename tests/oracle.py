@@ -3,13 +3,12 @@
 import importlib
 import math
 import pkgutil
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from spikeloom import neurons, reference
+from spikeloom import Spikes, neurons, reference
 from spikeloom.neurons import Neuron
 from spikeloom.surrogates import SuperSpike, Surrogate
 
@@ -22,7 +21,7 @@ TOLERANCES = {
 """Where both sides compute the same numbers in the same type. float32 kernels answer to `assert_as_good_as` instead."""
 
 ULPS = 4
-"""What `assert_as_good_as` always grants, in float32 units of the largest magnitude: a reference may be right by luck."""
+"""What `assert_as_good_as` grants in any case, in float32 units of the largest magnitude: luck is no yardstick."""
 
 FINITE_DIFFERENCES = {"eps": 1e-6, "atol": 1e-7, "rtol": 1e-6}
 """For torch.autograd.gradcheck in float64: half of the digits are lost to the difference."""
@@ -37,9 +36,9 @@ def assert_close(got: Tensor, want: Tensor, *, kind: str, name: str = "result") 
 
 
 def assert_as_good_as(got32: Tensor, ref32: Tensor, ref64: Tensor, name: str) -> None:
-    """The third rule of trust: a float32 result errs at most twice as much as the float32 reference does, against float64.
+    """The third rule of trust: against float64, a float32 result errs at most twice as much as the float32 reference.
 
-    Errors are the largest over all entries; a few units in the last place of the largest magnitude are always granted.
+    Errors are the largest over all entries; a few units in the last place of the largest magnitude are granted always.
     """
     assert (got32.dtype, ref32.dtype, ref64.dtype) == (torch.float32, torch.float32, torch.float64), f"{name}: dtypes"
     assert got32.shape == ref32.shape == ref64.shape, f"{name}: {got32.shape}, {ref32.shape}, {ref64.shape}"
@@ -55,13 +54,32 @@ def _assert_error_within(got: Tensor, want: Tensor, allowed: float, name: str) -
         worst = int(error.nan_to_num(nan=math.inf).argmax())
         where = tuple(int(i) for i in torch.unravel_index(torch.tensor(worst), error.shape))
         raise AssertionError(
-            f"{name}: {int(bad.sum())} of {error.numel()} entries off by more than {allowed:.3g}; the worst at {where}: "
+            f"{name}: {int(bad.sum())} of {error.numel()} entries off by more than {allowed:.3g}; worst at {where}: "
             f"got {got[where].item()!r}, expected {want[where].item()!r}, error {error[where].item():.3g}"
         )
 
 
 def _largest(x: Tensor) -> float:
     return float(x.abs().max()) if x.numel() else 0.0
+
+
+def assert_well_formed(spikes: Spikes) -> None:
+    """Check that a `Spikes` keeps its promises: types, sizes, ids in range, the order within rows, and `active`."""
+    rows = spikes.steps * spikes.batch
+    types = {"ids": torch.int32, "row_start": torch.int64, "spike_count": torch.int32, "active": torch.float32}
+    assert {name: getattr(spikes, name).dtype for name in types} == types
+    ids, start, count = spikes.ids.long(), spikes.row_start, spikes.spike_count
+    assert (start.shape, count.shape, spikes.active.shape) == ((rows + 1,), (rows,), ids.shape)
+    sizes = start.diff()
+    assert (int(start[0]), int(start[-1])) == (0, len(ids)), "row_start runs from 0 to the number of ids"
+    assert bool(((count >= 0) & (count <= sizes)).all()), "a row's spikes are a part of its entries"
+    assert bool(((ids >= 0) & (ids < spikes.neurons)).all()), "ids are neurons"
+    row = torch.repeat_interleave(torch.arange(rows), sizes)
+    near = torch.arange(len(ids)) - start[row] >= count[row]
+    assert torch.equal(spikes.active.detach(), (~near).float()), "active is 1 for the spikes, 0 for the rest"
+    order = (row * 2 + near) * spikes.neurons + ids
+    assert bool((order.diff() > 0).all()), "in a row the spikes come first, each part ascending"
+    assert len((row * spikes.neurons + ids).unique()) == len(ids), "an id stands once in a row"
 
 
 def all_neurons() -> list[Neuron]:
@@ -188,7 +206,8 @@ def run_reference(case: Case, keep: Tensor | None = None) -> dict[str, Tensor]:
         `bias` and each parameter that is a tensor; without a cap `keep` is None.
     """
     tensors = {"x": case.x, "weight": case.weight, "recurrent_weight": case.recurrent_weight, "bias": case.bias}
-    tensors |= {name: p for name, p in zip(case.neuron.parameters, case.parameters, strict=True) if isinstance(p, Tensor)}
+    named = dict(zip(case.neuron.parameters, case.parameters, strict=True))
+    tensors |= {name: value for name, value in named.items() if isinstance(value, Tensor)}
     leaves = {name: value.detach().clone().requires_grad_() for name, value in tensors.items() if value is not None}
     sums = [leaves[name] for name in ("x", "weight", "recurrent_weight") if name in leaves]
     operation = reference.feedforward if case.recurrent_weight is None else reference.recurrent
@@ -196,7 +215,7 @@ def run_reference(case: Case, keep: Tensor | None = None) -> dict[str, Tensor]:
         *sums,
         leaves.get("bias"),
         neuron=case.neuron,
-        parameters=tuple(leaves.get(n, p) for n, p in zip(case.neuron.parameters, case.parameters, strict=True)),
+        parameters=tuple(leaves.get(name, value) for name, value in named.items()),
         depth=case.depth,
         surrogate=case.surrogate,
         keep=keep,
@@ -208,17 +227,16 @@ def run_reference(case: Case, keep: Tensor | None = None) -> dict[str, Tensor]:
     return {name: value.detach() for name, value in results.items()}
 
 
-def assert_results_as_good_as(got32: dict[str, Tensor], case: Case, keep: Tensor | None = None, names: Iterable[str] = ()) -> None:
-    """Hold float32 results, named as `run_reference` does, to the reference: the same spikes and window, the rest as good.
+def assert_results_as_good_as(got32: dict[str, Tensor], case: Case, keep: Tensor | None = None) -> None:
+    """Hold float32 results to the reference: the same spikes and window, all else as good.
 
     Args:
-        got32: the results of what is tested.
+        got32: the results of what is tested, by the names that `run_reference` gives; those it lacks are not compared.
         case: the case it ran.
         keep: the mask of a cap.
-        names: which results to compare; all that `got32` has unless told otherwise.
     """
     want32, want64 = run_reference(case.to(torch.float32), keep), run_reference(case, keep)
-    for name in names or got32:
+    for name in got32:
         if name in ("spikes", "window"):
             assert_close(got32[name].double(), want32[name].double(), kind="exact", name=name)
         else:

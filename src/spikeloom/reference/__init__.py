@@ -1,7 +1,8 @@
 """The oracle of all tests: every operation in plain torch, on dense tensors, in the float dtype it is given.
 
-Each file is one operation under the name it has in every other folder. Nothing here is fast, and nothing is sparse: the
-loops over time read like the equations, and autograd makes the gradients. Weights are `[out, in]`, as in torch.nn.Linear.
+Each file is one operation under the name it has in every other folder. Nothing here is fast, and nothing is sparse:
+the loops over time read like the equations, and autograd makes the gradients. Weights are `[out, in]`, as in
+torch.nn.Linear.
 """
 
 from spikeloom.reference.cap import cap, capacity

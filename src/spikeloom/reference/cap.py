@@ -1,7 +1,7 @@
 """The cap on active ids: of too many neurons in their window at a step, a random part stays.
 
-Which part depends on nothing but a seed, the row and the neuron, so that every kernel, on any number of threads, drops the
-same ids. All arithmetic of the hash is modulo 2^64.
+Which part depends on nothing but a seed, the row and the neuron, so that every kernel, on any number of threads, drops
+the same ids. All arithmetic of the hash is modulo 2^64.
 """
 
 import math
@@ -31,16 +31,16 @@ def cap(
 ) -> tuple[Bool[Tensor, "T B N"], int]:
     """Choose which ids leave the layer: per row the first `capacity(max_activity, N)` of its window.
 
-    A row is one step of one sample, r = b T + t. Its window entries stand in the order (did not spike, priority, n): spikes
-    come first, the window fills the rest, and among equals a random priority decides, the upper half of a 64-bit hash:
+    A row is one step of one sample, r = b T + t. Its window entries stand in the order (did not spike, priority, n):
+    spikes come first, the window fills the rest, and among equals a random priority decides, the upper half of a hash:
 
         z = seed + r 0x9E3779B97F4A7C15 + n 0xBF58476D1CE4E5B9
         z = (z ^ (z >> 30)) 0xBF58476D1CE4E5B9
         z = (z ^ (z >> 27)) 0x94D049BB133111EB
         priority = (z ^ (z >> 31)) >> 32
 
-    (the finaliser of splitmix64: Steele, Lea and Flood 2014). The cap acts on what leaves the layer: pass the mask on as
-    `keep` of `feedforward` or `recurrent`.
+    (the finaliser of splitmix64: Steele, Lea and Flood 2014). The cap acts on what leaves the layer: pass the mask on
+    as `keep` of `feedforward` or `recurrent`.
 
     Args:
         spikes: 0 or 1.
@@ -77,4 +77,5 @@ def _signed(number: int) -> int:
 
 def _shifted(z: Tensor, bits: int) -> Tensor:
     # A shift of int64 copies the sign down; the mask makes it the shift of an unsigned number.
-    return (z >> bits) & (2 ** (64 - bits) - 1)
+    shifted: Tensor = (z >> bits) & (2 ** (64 - bits) - 1)
+    return shifted

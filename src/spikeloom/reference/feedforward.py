@@ -31,7 +31,8 @@ def feedforward(
 
         U[t] = beta R(U[t-1], S[t-1]) + gain I[t],    margin[t] = U[t] - threshold
 
-    and the gradient of S as `fire` has it. The reset reads the spike of the step before, through which no gradient flows.
+    and the gradient of S as `fire` has it. The reset reads the spike of the step before, through which no gradient
+    flows.
 
     Args:
         x: inputs, 0 or 1 or any real number.

@@ -38,11 +38,12 @@ def fire(
         margin: membrane less threshold; the last dimension is N where depth is a tensor.
         depth: second threshold less threshold, at most 0; -inf for a window without an end.
         surrogate: what stands for the derivative of the step.
-        smooth: give the surrogate's primitive, integrated from the window's edge on, in place of the spike. Backward does
-            the very same, so that finite differences of this function test the gradient; `depth` must be finite then.
+        smooth: give the surrogate's primitive, integrated from the window's edge on, in place of the spike. Backward
+            does the very same, so that finite differences of this function test it; `depth` must be finite then.
 
     Returns:
         The spikes, 0 or 1, in the shape and dtype of `margin`.
     """
     edge = torch.as_tensor(depth, dtype=margin.dtype, device=margin.device).detach()
-    return _Fire.apply(margin, edge, surrogate, smooth)
+    spikes: Tensor = _Fire.apply(margin, edge, surrogate, smooth)  # type: ignore[no-untyped-call]
+    return spikes

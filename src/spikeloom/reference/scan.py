@@ -35,7 +35,7 @@ def scan(
     """Run a neuron's own `step` over time.
 
     Args:
-        current: gives `I[t]`, `[B, N]`, from the step t and the spikes of the step before, through which gradients flow.
+        current: gives `I[t]`, `[B, N]`, from t and the spikes of the step before, through which gradients flow.
         state: where to start.
         steps: T, at least 1.
         neuron, parameters, depth, surrogate, keep, frozen: as `feedforward` says.

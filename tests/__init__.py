@@ -1,1 +1,0 @@
-"""Tests, laid out as the sources are; `tests.oracle` is what they share."""
