@@ -4,7 +4,7 @@ import numpy as np
 
 from spikeloom.kernels.cpu.bits import flush_denormals, restore_denormals, take_next
 from spikeloom.kernels.cpu.compile import kernel
-from spikeloom.kernels.cpu.simd import BLOCK, load, store
+from spikeloom.kernels.cpu.simd import BLOCK, add, load, store
 from spikeloom.kernels.cpu.sources import add_products, add_to_rows, current
 
 
@@ -31,8 +31,9 @@ def forward(counter, width, source, rows, out):
 
 @kernel
 def backward(
-    counter, width, weight, inputs, ids, row_start, spike_count, d_out, first, samples, steps, lag, parts, d_weight, d_input
-):
+    counter, width, weight, inputs, ids, row_start, spike_count, d_out, first, samples, steps, lag, parts,
+    d_weight, d_bias, d_input,
+):  # fmt: skip
     """Add the gradients of some samples by weights and inputs; a task is a part: every `parts`-th block.
 
     Args:
@@ -50,6 +51,7 @@ def backward(
         lag: by how many steps the input was earlier than the currents.
         parts: how many parts the blocks are cut into, whatever the number of threads.
         d_weight: flat [N / 64, I, 64] float32, added to.
+        d_bias: [N] float32, added to: the sum of the gradients by the currents.
         d_input: [parts, K] float32, added to; or [parts, 0].
     """
     control = flush_denormals()
@@ -57,15 +59,17 @@ def backward(
     part = take_next(counter)
     while part < parts:
         for k in range(part, neurons // BLOCK, parts):
-            base = np.uint64(k * inputs * BLOCK)
+            base, bias = np.uint64(k * inputs * BLOCK), load(width, d_bias, k * BLOCK)
             for b in range(samples):
                 for i in range(steps - lag):
                     t = steps - 1 - i
                     d = load(width, d_outputs, (b * steps + t) * neurons + k * BLOCK)
+                    bias = add(bias, d)
                     r = (first + b) * steps + t - lag
                     begin = row_start[r]
                     add_to_rows(width, d_weight, base, ids, begin, begin + spike_count[r], d)
                     if d_input.shape[1] > 0:
                         add_products(weight, base, ids, begin, row_start[r + 1], d, d_input[part])
+            store(d_bias, k * BLOCK, bias)
         part = take_next(counter)
     restore_denormals(control)

@@ -39,7 +39,7 @@ def count(counter, spikes, kept, spike_count, window_count):
 
 
 @kernel
-def list_ids(counter, spikes, kept, row_start, spike_count, ids):
+def list_ids(counter, spikes, kept, row_start, spike_count, ids, active):
     """Write the ids of each row: those that spiked, then those only near, each ascending.
 
     Args:
@@ -49,6 +49,7 @@ def list_ids(counter, spikes, kept, row_start, spike_count, ids):
         row_start: [R + 1] int64.
         spike_count: [R] int32.
         ids: [K] uint32, written.
+        active: [K] float32, written: 1 for those that spiked, 0 for the others.
     """
     rows = spikes.shape[1]
     first = take_next(counter) * CHUNK
@@ -56,6 +57,8 @@ def list_ids(counter, spikes, kept, row_start, spike_count, ids):
         for r in range(first, min(first + CHUNK, rows)):
             fired = np.uint64(row_start[r])
             near = fired + np.uint64(spike_count[r])
+            active[fired:near] = np.float32(1)
+            active[near : np.uint64(row_start[r + 1])] = np.float32(0)
             for k in range(spikes.shape[0]):
                 word = kept[k, r]
                 if word != np.uint64(0):

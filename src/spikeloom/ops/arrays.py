@@ -1,0 +1,79 @@
+"""Between tensors and the arrays that CPU kernels take; imports the kernels' compiler when it is first needed."""
+
+import importlib
+from functools import cache
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+BLOCK = 64
+# Work is cut into at least so many tasks, whatever the number of threads, so that results do not depend on it.
+TASKS = 8
+
+
+@cache
+def kernels(name: str) -> ModuleType:
+    """The module of CPU kernels of that name."""
+    return importlib.import_module(f"spikeloom.kernels.cpu.{name}")
+
+
+@cache
+def width() -> Any:
+    """The width of this machine's vector registers."""
+    return kernels("simd").host_width()
+
+
+def run(kernel: Any, *arguments: Any) -> None:
+    """Run a kernel on as many threads as torch is set to."""
+    kernels("workers").run(torch.get_num_threads(), kernel, *arguments)
+
+
+def array(x: Tensor) -> np.ndarray:
+    """The tensor's numbers, not copied."""
+    return x.detach().numpy()
+
+
+def flat(x: Tensor) -> np.ndarray:
+    """The same in one dimension."""
+    return x.detach().numpy().reshape(-1)
+
+
+def unsigned(x: Tensor) -> np.ndarray:
+    """An integer tensor as unsigned numbers of its size: kernels index by these, and read bits from 64 of them."""
+    numbers = x.detach().numpy()
+    return numbers.view(f"u{numbers.dtype.itemsize}")
+
+
+def blocks_of(neurons: int) -> int:
+    """How many blocks of 64 that many neurons take."""
+    return -(-neurons // BLOCK)
+
+
+def padded(neurons: int) -> int:
+    """The number of neurons, rounded up to whole blocks."""
+    return blocks_of(neurons) * BLOCK
+
+
+def valid_words(neurons: int) -> np.ndarray:
+    """`[N / 64]` uint64: a bit for each neuron that exists."""
+    exists = np.arange(padded(neurons)) < neurons
+    return np.packbits(exists, bitorder="little").view(np.uint64)
+
+
+def spike_words(spike: Tensor) -> np.ndarray:
+    """`[N / 64, B]` uint64 from zeros and ones `[B, N]`, N a multiple of 64."""
+    bits = np.packbits(array(spike) != 0, axis=1, bitorder="little").view(np.uint64)
+    return np.ascontiguousarray(bits.T)
+
+
+def sample_groups(blocks: int, batch: int) -> int:
+    """Into how many groups samples are cut: one where there are blocks enough to share out."""
+    return max(1, min(batch, -(-TASKS // blocks)))
+
+
+def block_parts(blocks: int, *, shared_sums: bool) -> int:
+    """Into how many parts blocks are cut; where they add to sums of one another, each part keeps sums of its own."""
+    return min(blocks, TASKS) if shared_sums else blocks

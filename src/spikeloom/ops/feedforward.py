@@ -1,0 +1,163 @@
+"""A layer of spiking neurons without connections among themselves, through all time steps: the sparse route."""
+
+import torch
+from torch import Tensor
+
+from spikeloom.neurons import named
+from spikeloom.ops.arrays import blocks_of, flat, kernels, sample_groups, unsigned
+from spikeloom.ops.scans import Layer, Record, Scanned, Upstream, added_up, parts_for, scan_backward, scan_forward
+
+SCANNED = (
+    "(Tensor ids, Tensor row_start, Tensor spike_count, Tensor active, Tensor last_state, Tensor last_spike, "
+    "Tensor dropped, Tensor spikes, Tensor near, Tensor kept, Tensor slope, Tensor entry_end)"
+)
+_FORWARD = (
+    "(Tensor ids, Tensor row_start, Tensor spike_count, Tensor active, Tensor weight, Tensor? bias, Tensor parameters, "
+    "Tensor depth, Tensor state, Tensor spike, int steps, int neurons, str neuron, str surrogate, int limit, int seed) -> "
+)
+_BACKWARD = (
+    "(Tensor ids, Tensor row_start, Tensor spike_count, Tensor weight, Tensor parameters, Tensor[] record, "
+    "Tensor? d_active, Tensor? d_last_state, Tensor? d_last_spike, int steps, int neurons, str neuron, bool want_input) "
+    "-> (Tensor d_input, Tensor d_weight, Tensor d_bias, Tensor d_state, Tensor d_spike)"
+)
+
+
+@torch.library.custom_op("spikeloom::feedforward", mutates_args=(), device_types="cpu", schema=_FORWARD + SCANNED)
+def feedforward(
+    ids, row_start, spike_count, active, weight, bias, parameters, depth, state, spike,
+    steps, neurons, neuron, surrogate, limit, seed,
+):  # type: ignore[no-untyped-def]  # fmt: skip
+    """Currents from the rows of the inputs' ids, then the neurons' scan.
+
+    Args:
+        ids: `[K]` int32; with `row_start` `[B * T + 1]`, `spike_count` `[B * T]`, `active` `[K]` as in `Spikes`.
+        row_start: see `ids`.
+        spike_count: see `ids`.
+        active: see `ids`; the gradient by the inputs comes in its place.
+        weight: `[N / 64, I, 64]` float32: block by block, a row for each input.
+        bias: `[N]` or None; N is rounded up to whole blocks of 64 here and below.
+        parameters: `[P, N]`, in the order of the neuron's.
+        depth: `[N]`, the margin from which on a neuron is in its gradient window.
+        state: `[S, B, N]`, before the first step.
+        spike: `[B, N]` zeros and ones, before the first step.
+        steps: T.
+        neurons: N without the padding.
+        neuron: name of the neuron, see `neurons.named`.
+        surrogate: spec of the surrogate, see `surrogates.from_spec`.
+        limit: how many ids a row may have; 0 for no limit.
+        seed: of the choice among too many.
+
+    Returns:
+        What `Scanned` lists.
+    """
+    layer = Layer(neuron, neurons, steps, parameters, depth, surrogate, limit, seed)
+    bias = weight.new_zeros(parameters.shape[1]) if bias is None else bias
+    source = kernels("sources").Gathered(
+        flat(weight), weight.shape[1], flat(bias), unsigned(ids), unsigned(row_start), unsigned(spike_count)
+    )
+    return tuple(scan_forward(source, layer, state, spike))
+
+
+def fake_scanned(state: Tensor, steps: int, neurons: int, limit: int) -> tuple[Tensor, ...]:
+    """The shapes of `Scanned`, for torch's tracers."""
+    context = torch.library.get_ctx()
+    entries, window = context.new_dynamic_size(), context.new_dynamic_size()
+    batch, blocks = state.shape[1], blocks_of(neurons)
+    rows = batch * steps
+    return (
+        state.new_empty(entries, dtype=torch.int32),
+        state.new_empty(rows + 1, dtype=torch.int64),
+        state.new_empty(rows, dtype=torch.int32),
+        state.new_empty(entries),
+        torch.empty_like(state),
+        state.new_empty(batch, state.shape[2]),
+        state.new_empty((), dtype=torch.int64),
+        state.new_empty(blocks, rows, dtype=torch.int64),
+        state.new_empty(blocks, rows, dtype=torch.int64),
+        state.new_empty((blocks, rows) if limit else (0,), dtype=torch.int64),
+        state.new_empty(window),
+        state.new_empty(blocks, batch, dtype=torch.int64),
+    )
+
+
+@feedforward.register_fake
+def _fake(
+    ids, row_start, spike_count, active, weight, bias, parameters, depth, state, spike,
+    steps, neurons, neuron, surrogate, limit, seed,
+):  # type: ignore[no-untyped-def]  # fmt: skip
+    return fake_scanned(state, steps, neurons, limit)
+
+
+@torch.library.custom_op("spikeloom::feedforward_backward", mutates_args=(), device_types="cpu", schema=_BACKWARD)
+def feedforward_backward(
+    ids, row_start, spike_count, weight, parameters, record, d_active, d_last_state, d_last_spike,
+    steps, neurons, neuron, want_input,
+):  # type: ignore[no-untyped-def]  # fmt: skip
+    """The gradients of `feedforward`: in the inputs' windows, in the weight rows of inputs that spiked."""
+    layer = Layer(neuron, neurons, steps, parameters, parameters)
+    saved = Record(*record)
+    parts = parts_for(layer, want_input=want_input)
+    groups = sample_groups(weight.shape[0], saved.first_spike.shape[0])
+    d_weight = weight.new_empty(groups, *weight.shape)
+    d_input = weight.new_empty(parts, ids.shape[0] if want_input else 0)
+    sink = kernels("sources").Scattered(
+        flat(weight), d_weight.numpy().reshape(groups, -1), weight.shape[1], unsigned(ids), unsigned(row_start),
+        unsigned(spike_count), d_input.numpy(),
+    )  # fmt: skip
+    d_bias, d_state, d_spike = scan_backward(
+        sink, layer, saved, Upstream(d_active, d_last_state, d_last_spike), parts=parts
+    )
+    return added_up(d_input), added_up(d_weight), d_bias, d_state, d_spike
+
+
+@feedforward_backward.register_fake
+def _fake_backward(
+    ids, row_start, spike_count, weight, parameters, record, d_active, d_last_state, d_last_spike,
+    steps, neurons, neuron, want_input,
+):  # type: ignore[no-untyped-def]  # fmt: skip
+    return (weight.new_empty(ids.shape[0] if want_input else 0), *fake_gradients(weight, parameters, record, neuron))
+
+
+def fake_gradients(weight, parameters, record, neuron):  # type: ignore[no-untyped-def]
+    """The shapes of the gradients by weight, bias, state and first spikes."""
+    batch, neurons = record[-1].shape
+    states = len(named(neuron).states)
+    return (
+        torch.empty_like(weight),
+        weight.new_empty(neurons),
+        weight.new_empty(states, batch, neurons),
+        weight.new_empty(batch, neurons),
+    )
+
+
+def save_scanned(context, inputs, outputs, *, first):  # type: ignore[no-untyped-def]
+    """Save what `Record` lists behind the tensors `first`, and the layer's sizes."""
+    scanned = Scanned(*outputs)
+    context.set_materialize_grads(False)
+    spike, steps, neurons, neuron = inputs[-7:-3]
+    context.sizes = (steps, neurons, neuron)
+    context.save_for_backward(
+        *first, scanned.row_start, scanned.spike_count, scanned.spikes, scanned.near, scanned.kept, scanned.slope,
+        scanned.entry_end, spike,
+    )  # fmt: skip
+    context.mark_non_differentiable(scanned.slope)
+
+
+def _setup(ctx, inputs, output):  # type: ignore[no-untyped-def]
+    ids, row_start, spike_count, _, weight, bias, parameters = inputs[:7]
+    ctx.has_bias = bias is not None
+    save_scanned(ctx, inputs, output, first=(ids, row_start, spike_count, weight, parameters))
+
+
+def _backward(ctx, *upstream):  # type: ignore[no-untyped-def]
+    ids, row_start, spike_count, weight, parameters, *record = ctx.saved_tensors
+    want_input = ctx.needs_input_grad[3]
+    d_input, d_weight, d_bias, d_state, d_spike = feedforward_backward(
+        ids, row_start, spike_count, weight, parameters, record, *upstream[3:6], *ctx.sizes, want_input
+    )
+    d_active = d_input if want_input else None
+    d_bias = d_bias if ctx.has_bias else None
+    return None, None, None, d_active, d_weight, d_bias, None, None, d_state, d_spike, *[None] * 6
+
+
+feedforward.register_autograd(_backward, setup_context=_setup)

@@ -1,0 +1,47 @@
+"""What leaves a layer of spiking neurons: from the bits of a scan to rows of ids, with the cap on active ids."""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from spikeloom.ops.arrays import array, kernels, run, unsigned
+
+
+class Left(NamedTuple):
+    """Rows of ids, as `Spikes` has them, with the bits that were kept and how many ids the cap dropped."""
+
+    ids: Tensor
+    row_start: Tensor
+    spike_count: Tensor
+    active: Tensor
+    kept: Tensor
+    dropped: Tensor
+
+
+def leave(spikes: Tensor, near: Tensor, *, limit: int, seed: int) -> Left:
+    """Turn bits `[N / 64, R]` (int64) into rows.
+
+    Args:
+        spikes: who spiked.
+        near: who was in its window.
+        limit: how many ids a row may have; 0 for no limit.
+        seed: of the choice among too many.
+    """
+    rows = spikes.shape[1]
+    kept, dropped = near, torch.zeros(rows if limit else 1, dtype=torch.int32)
+    if limit:
+        kept = torch.empty_like(near)
+        run(kernels("cap").cap, unsigned(spikes), unsigned(near), limit, np.uint64(seed), unsigned(kept), array(dropped))
+    spike_count = torch.empty(rows, dtype=torch.int32)
+    row_start = torch.zeros(rows + 1, dtype=torch.int64)
+    run(kernels("rows").count, unsigned(spikes), unsigned(kept), array(spike_count), array(row_start)[1:])
+    np.cumsum(array(row_start), out=array(row_start))
+    ids = torch.empty(int(row_start[-1]), dtype=torch.int32)
+    active = torch.empty(ids.shape[0])
+    run(
+        kernels("rows").list_ids, unsigned(spikes), unsigned(kept), array(row_start), array(spike_count),
+        unsigned(ids), array(active),
+    )  # fmt: skip
+    return Left(ids, row_start, spike_count, active, kept if limit else kept.new_empty(0), dropped.sum())

@@ -1,0 +1,176 @@
+"""What the sparse and the dense route of a feed-forward layer share: the scan of the neurons, forward and backward."""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from spikeloom import surrogates
+from spikeloom.neurons import named
+from spikeloom.ops.arrays import (
+    array,
+    block_parts,
+    blocks_of,
+    kernels,
+    run,
+    sample_groups,
+    spike_words,
+    unsigned,
+    valid_words,
+    width,
+)
+from spikeloom.ops.leave import leave
+
+
+@dataclass(frozen=True)
+class Layer:
+    """What a scan has to know of its layer.
+
+    Args:
+        neuron: its name, see `neurons.named`.
+        neurons: how many, N.
+        steps: T.
+        parameters: `[P, N]`, N rounded up to whole blocks of 64 here and below.
+        depth: `[N]`, the margin from which on a neuron is in its gradient window.
+        surrogate: its spec.
+        limit: how many ids a row may have; 0 for no limit.
+        seed: of the choice among too many.
+    """
+
+    neuron: str
+    neurons: int
+    steps: int
+    parameters: Tensor
+    depth: Tensor
+    surrogate: str = ""
+    limit: int = 0
+    seed: int = 0
+
+
+class Scanned(NamedTuple):
+    """What a scan leaves: rows of ids, the last state, and what its backward pass needs."""
+
+    ids: Tensor
+    row_start: Tensor
+    spike_count: Tensor
+    active: Tensor
+    last_state: Tensor
+    last_spike: Tensor
+    dropped: Tensor
+    spikes: Tensor
+    near: Tensor
+    kept: Tensor
+    slope: Tensor
+    entry_end: Tensor
+
+
+def empty_words(neurons: int, rows: int) -> tuple[Tensor, Tensor]:
+    """Room for the bits of a scan: who spiked, who was near; `[N / 64, R]`."""
+    shape = (blocks_of(neurons), rows)
+    return torch.empty(shape, dtype=torch.int64), torch.empty(shape, dtype=torch.int64)
+
+
+def last_spikes(spikes: Tensor, steps: int) -> Tensor:
+    """`[B, N]` zeros and ones: who spiked at the last step."""
+    last = np.ascontiguousarray(array(spikes)[:, steps - 1 :: steps].T)  # [B, N / 64]
+    return torch.from_numpy(np.unpackbits(last.view(np.uint8), axis=1, bitorder="little")).float()
+
+
+def scan_forward(source: Any, layer: Layer, state: Tensor, spike: Tensor) -> Scanned:
+    """Run the neurons on a source of currents, from `state` `[S, B, N]` and the spikes `[B, N]` before the first step."""
+    batch, blocks = state.shape[1], blocks_of(layer.neurons)
+    rows, groups = batch * layer.steps, sample_groups(blocks, batch)
+    spikes, near = empty_words(layer.neurons, rows)
+    margins = torch.empty(blocks, rows * 64)  # room for the worst case; what is not written takes no memory
+    entries = np.empty((blocks, batch), np.int64)
+    last_state = torch.empty_like(state)
+    run(
+        kernels("scan").forward, width(), named(layer.neuron), source, array(layer.parameters), array(layer.depth),
+        valid_words(layer.neurons), array(state), spike_words(spike), layer.steps, batch, groups, unsigned(spikes),
+        unsigned(near), array(margins), entries, array(last_state),
+    )  # fmt: skip
+    entry_end = np.cumsum(entries.reshape(-1)).reshape(blocks, batch)
+    packed = torch.empty(int(entry_end[-1, -1]))
+    firsts = np.arange(groups) * batch // groups
+    start = (entry_end - entries)[:, firsts]
+    end = entry_end[:, np.append(firsts[1:], batch) - 1]
+    run(kernels("rows").pack, array(margins), firsts * layer.steps * 64, start, end, array(packed))
+    del margins
+    slope = surrogates.from_spec(layer.surrogate).derivative(packed)
+    left = leave(spikes, near, limit=layer.limit, seed=layer.seed)
+    return Scanned(
+        left.ids, left.row_start, left.spike_count, left.active, last_state, last_spikes(spikes, layer.steps),
+        left.dropped, spikes, near, left.kept, slope, torch.from_numpy(entry_end),
+    )  # fmt: skip
+
+
+class Record(NamedTuple):
+    """What the backward pass needs of the forward pass; see `Scanned`."""
+
+    row_start: Tensor
+    spike_count: Tensor
+    spikes: Tensor
+    near: Tensor
+    kept: Tensor
+    slope: Tensor
+    entry_end: Tensor
+    first_spike: Tensor
+
+
+class Upstream(NamedTuple):
+    """The loss's derivatives by what a layer returned, None for those that nothing depends on."""
+
+    active: Tensor | None
+    last_state: Tensor | None
+    last_spike: Tensor | None
+
+
+def scan_backward(sink: Any, layer: Layer, record: Record, upstream: Upstream, *, parts: int) -> tuple[Tensor, ...]:
+    """Run the adjoint; the sink takes the gradients by the currents.
+
+    Returns:
+        The gradients by the bias `[N]`, by the state `[S, B, N]` and by the spikes `[B, N]` before the first step.
+    """
+    blocks, neurons = record.spikes.shape[0], layer.parameters.shape[1]
+    states, batch = len(named(layer.neuron).states), record.first_spike.shape[0]
+    groups = sample_groups(blocks, batch)
+    kept = record.kept if record.kept.numel() else record.near
+    d_active = torch.zeros_like(record.slope)
+    if upstream.active is not None:
+        run(
+            kernels("rows").to_blocks, unsigned(record.spikes), unsigned(record.near), unsigned(kept),
+            array(record.row_start), array(record.spike_count), array(record.entry_end), layer.steps,
+            array(upstream.active.contiguous()), array(d_active),
+        )  # fmt: skip
+    d_last_state = given(upstream.last_state, states, batch, neurons)
+    d_last_spike = given(upstream.last_spike, batch, neurons)
+    d_bias, d_state = torch.empty(groups, neurons), torch.empty(states, batch, neurons)
+    d_spike = torch.empty(batch, neurons)
+    run(
+        kernels("scan").backward, width(), named(layer.neuron), sink, array(layer.parameters), unsigned(record.spikes),
+        unsigned(record.near), spike_words(record.first_spike), array(record.entry_end), array(record.slope),
+        array(d_active), array(d_last_state), array(d_last_spike), layer.steps, batch, parts, groups, array(d_bias),
+        array(d_state), array(d_spike),
+    )  # fmt: skip
+    return added_up(d_bias), d_state, d_spike
+
+
+def given(gradient: Tensor | None, *shape: int) -> Tensor:
+    """The gradient, contiguous, or zeros where there is none."""
+    return torch.zeros(shape) if gradient is None else gradient.contiguous()
+
+
+def added_up(parts: Tensor) -> Tensor:
+    """The sum of `[P, ...]` over its parts, in their order."""
+    if parts.shape[0] == 1:
+        return parts[0]
+    total = torch.empty(parts.shape[1:])
+    run(kernels("rows").add_up, array(parts).reshape(parts.shape[0], -1), array(total).reshape(-1))
+    return total
+
+
+def parts_for(layer: Layer, *, want_input: bool) -> int:
+    """How many parts the blocks of a layer are cut into for its backward pass."""
+    return block_parts(blocks_of(layer.neurons), shared_sums=want_input)
