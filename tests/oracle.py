@@ -93,6 +93,11 @@ def all_neurons() -> list[Neuron]:
     return found
 
 
+def spiking_neurons() -> list[Neuron]:
+    """Those of `all_neurons` that a layer of spiking neurons may hold."""
+    return [neuron for neuron in all_neurons() if "threshold" in neuron.parameters]
+
+
 def all_surrogates() -> list[Surrogate]:
     """Every surrogate, with its default scale."""
     return [kind() for kind in Surrogate.__subclasses__()]
