@@ -100,25 +100,23 @@ class Binning:
             packed: a recording.
             change: shift, stretch and loss of events, applied before binning and cropping.
         """
-        step_us = 1000 * self.dt_ms / change.stretch
-        end = _first_at(packed.t_us, math.ceil(self.steps * step_us))
-        t_us, ids = packed.t_us[:end], packed.ids[:end]
-        if change.drop > 0:
-            stays = np.random.default_rng(change.seed).random(len(packed.ids), np.float32)[:end] >= change.drop
-            t_us, ids = t_us[stays], ids[stays]
+        step = packed.t_us / (1000 * self.dt_ms / change.stretch)
+        end = int(step.searchsorted(self.steps))
         # A key is the step above the id, so that sorting plain numbers brings both into order.
         bits, off = self._bits, (1 << self._bits) - 1
-        key = (t_us / step_us).astype(self._key)
+        key = step[:end].astype(self._key)
         key <<= bits
-        key |= _targets(self, change.dx, change.dy).take(ids)
+        key |= _targets(self, change.dx, change.dy).take(packed.ids[:end])
+        if change.drop > 0:
+            chance = np.random.default_rng(change.seed).random(len(packed.ids), np.float32)
+            key |= np.multiply(chance[:end] < change.drop, off, dtype=self._key)
         key.sort()
-        low = key & off
-        keep = low != off
+        keep = key & off != off
         keep[1:] &= key[1:] != key[:-1]
-        first = np.searchsorted(key, self._first_key)
-        counts = np.diff(np.append(0, np.cumsum(keep))[first])
-        keep[first[-1] :] = False
-        return Binned(counts.astype(_smallest(self.neurons)), low[keep].astype(_smallest(self.neurons - 1)))
+        key = key[keep]
+        counts = np.bincount(key >> bits, minlength=self.steps)
+        key &= off
+        return Binned(counts.astype(np.int32), key.astype(self._id))
 
     @property
     def _bits(self) -> int:
@@ -127,12 +125,11 @@ class Binning:
 
     @cached_property
     def _key(self) -> type[np.signedinteger]:
-        return np.int32 if (self.steps + 1) << self._bits < 1 << 31 else np.int64
+        return np.int32 if self.steps << self._bits < 1 << 31 else np.int64
 
     @cached_property
-    def _first_key(self) -> np.ndarray:
-        """`[T + 1]` the lowest key of each step, and of the one after the last."""
-        return np.arange(self.steps + 1, dtype=self._key) << self._bits
+    def _id(self) -> type[np.integer]:
+        return _smallest(self.neurons - 1)
 
 
 @lru_cache(maxsize=256)
@@ -188,8 +185,3 @@ def encode(recordings: Sequence[Events], binning: Binning) -> Spikes:
 def _smallest(largest: int) -> type[np.integer]:
     """The smallest of three integer types that holds `largest`."""
     return np.uint16 if largest < 1 << 16 else np.int32 if largest < 1 << 31 else np.int64
-
-
-def _first_at(t_us: np.ndarray, time_us: int) -> int:
-    """The index of the first event at `time_us` or later."""
-    return len(t_us) if time_us > t_us[-1] else int(np.searchsorted(t_us, t_us.dtype.type(time_us)))

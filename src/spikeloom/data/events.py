@@ -53,7 +53,8 @@ class Events:
 
     def ids(self, sensor: Sensor) -> Integer[np.ndarray, "K"]:
         """The id of each event on `sensor`, from 0 to `sensor.size - 1`."""
-        return (self.p.astype(np.int32) * sensor.height + self.y) * sensor.width + self.x
+        ids: np.ndarray = (self.p.astype(np.int32) * sensor.height + self.y) * sensor.width + self.x
+        return ids
 
     def check(self, sensor: Sensor, source: str) -> "Events":
         """Return these events, or raise if they are no usable recording of `sensor`.

@@ -52,7 +52,7 @@ def decode(raw: bytes, source: str) -> Events:
 
 
 class NMNIST:
-    """Digits shown to a 34x34 event camera that moves in three saccades of about 100 ms: 60,000 to train, 10,000 to test.
+    """Digits shown to a 34x34 event camera that moves in three saccades of 100 ms: 60,000 to train, 10,000 to test.
 
     The files are listed when the data set is made, and read when a sample is asked for. Subsets of the official folders
     are data sets as well.

@@ -15,10 +15,10 @@ from spikeloom.data.events import Sensor
 SENSOR = Sensor(34, 34, 2)
 SACCADE_MS = 100.0
 CORNERS = ((0.0, 6.0), (3.0, 0.0), (6.0, 6.0), (0.0, 6.0))  # (x, y) of the image on the sensor, in pixels
-MARGIN = 1.0  # pixels between the image and the edge when it is at a corner, room for the shift
-IMAGE_PIXELS = 26.0  # how wide the image appears on the sensor
+MARGIN = 3.0  # pixels between the sensor's edge and the image at a corner
+IMAGE_PIXELS = 22.0  # how wide the image appears on the sensor
 
-FRAME_MS = 2.0  # brightness is linear in between; the image moves at most 0.2 pixels in this time
+FRAME_MS = 2.0  # brightness is linear in between; the image moves at most 0.2 pixels meanwhile
 CHUNK = 256  # images simulated together, so that their state stays in the cache
 
 
@@ -30,19 +30,27 @@ class Imperfections:
         threshold: mean change of brightness that makes an event, where the image's brightest pixel is 1.
         mismatch: standard deviation of the threshold between pixels, as a fraction of it.
         sensitivity: largest deviation of a whole recording's threshold, as a fraction of it.
-        shift: largest shift of the image in pixels, in x and in y.
         delay_ms: largest delay before the first saccade.
         latency_ms: largest time between a change and its event.
         noise: mean number of events in a recording that no change caused.
     """
 
-    threshold: float = 0.2
+    threshold: float = 0.18
     mismatch: float = 0.15
     sensitivity: float = 0.2
-    shift: int = 1
     delay_ms: float = 8.0
     latency_ms: float = 2.0
     noise: float = 60.0
+
+
+@dataclass(frozen=True, eq=False)
+class Crossings:
+    """`[K]` crossings of a threshold: the sample, the pixel `y * width + x`, whether brightness rose, and the time."""
+
+    sample: np.ndarray
+    pixel: np.ndarray
+    rising: np.ndarray
+    ms: np.ndarray
 
 
 def record(images: np.ndarray, seed: int, flaws: Imperfections | None = None) -> tuple[np.ndarray, np.ndarray]:
@@ -64,8 +72,11 @@ def record(images: np.ndarray, seed: int, flaws: Imperfections | None = None) ->
     for first in range(0, len(images), CHUNK):
         rng = np.random.default_rng((seed, first))
         part = np.ascontiguousarray(images[first : first + CHUNK].transpose(1, 2, 0), np.float32)  # [H, W, S]
-        sample, pixel, rising, ms = _simulate(part, weights, _thresholds(part.shape[2], flaws, rng))
-        keys.append(_disturb(sample, pixel, rising, ms, part.shape[2], flaws, rng) + (first << _SAMPLE_BIT))
+        threshold = _thresholds(part.shape[2], flaws, rng)
+        # A pixel's last event before the recording may have been at any brightness near to the present one.
+        phase = rng.uniform(-0.9, 0.9, threshold.shape).astype(np.float32)
+        found = _simulate(part, weights, threshold, phase)
+        keys.append(_disturb(found, part.shape[2], flaws, rng) + (first << _SAMPLE_BIT))
     key = np.sort(np.concatenate(keys))
     return key, np.searchsorted(key, np.arange(len(images) + 1) << _SAMPLE_BIT)
 
@@ -95,29 +106,29 @@ def _weights(cells: int, corner: float) -> Float32[np.ndarray, "P C"]:
     """
     place = (np.arange(SENSOR.width) + 0.5 - corner) * cells / IMAGE_PIXELS - 0.5
     near = np.maximum(0, 1 - np.abs(place[:, None] - np.arange(cells)))
-    return (np.round(near * 256) / 256).astype(np.float32)
+    weights: np.ndarray = (np.round(near * 256) / 256).astype(np.float32)
+    return weights
 
 
 def _thresholds(samples: int, flaws: Imperfections, rng: np.random.Generator) -> Float32[np.ndarray, "P S"]:
     """The threshold of each pixel in each recording, in the images' unit."""
     whole = 1 + flaws.sensitivity * rng.uniform(-1, 1, samples)
     pixel = 1 + flaws.mismatch * rng.standard_normal((SENSOR.width * SENSOR.height, samples), np.float32)
-    return (16 * flaws.threshold * whole * np.maximum(pixel, 0.3)).astype(np.float32)
+    threshold: np.ndarray = (16 * flaws.threshold * whole * np.maximum(pixel, 0.3)).astype(np.float32)
+    return threshold
 
 
 def _simulate(
-    images: np.ndarray, weights: list[tuple[np.ndarray, np.ndarray]], threshold: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """The events of all pixels: sample, pixel, whether brightness rose, and the time in ms."""
+    images: np.ndarray, weights: list[tuple[np.ndarray, np.ndarray]], threshold: np.ndarray, phase: np.ndarray
+) -> Crossings:
+    """Every crossing of a threshold; brightness at the last event starts `phase` thresholds off the first frame's."""
     samples = images.shape[2]
-    found: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
-    steepness = 1 / threshold
-    before = reference = _brightness(images, *weights[0])
-    reference = reference.copy()
+    found = [(np.zeros(0, np.int64), np.zeros(0, bool), np.zeros(0))]
+    before = _brightness(images, *weights[0])
+    reference = before + phase * threshold
     for frame, (rows, columns) in enumerate(weights[1:]):
         now = _brightness(images, rows, columns)
-        due = np.abs((now - reference) * steepness) >= 1
-        at = np.flatnonzero(due)
+        at = np.flatnonzero(np.abs(now - reference) >= threshold)
         while len(at):
             step = np.copysign(threshold.flat[at], now.flat[at] - reference.flat[at])
             reference.flat[at] += step
@@ -126,35 +137,25 @@ def _simulate(
             at = at[np.abs(now.flat[at] - reference.flat[at]) >= threshold.flat[at]]
         before = now
     at, rising, ms = (np.concatenate(column) for column in zip(*found, strict=True))
-    return at % samples, at // samples, rising, ms
+    return Crossings(at % samples, at // samples, rising, ms)
 
 
 def _brightness(images: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> Float32[np.ndarray, "P S"]:
     """What each pixel of the sensor sees of each image `[H, W, S]`."""
     height, width, samples = images.shape
     tall = (rows @ images.reshape(height, -1)).reshape(len(rows), width, samples)
-    return np.matmul(columns, tall).reshape(-1, samples)
+    brightness: np.ndarray = np.matmul(columns, tall).reshape(-1, samples)
+    return brightness
 
 
-def _disturb(
-    sample: np.ndarray,
-    pixel: np.ndarray,
-    rising: np.ndarray,
-    ms: np.ndarray,
-    samples: int,
-    flaws: Imperfections,
-    rng: np.random.Generator,
-) -> Int64[np.ndarray, "K"]:
-    """Shift, delay and blur the events, add noise, and make keys of them."""
+def _disturb(found: Crossings, samples: int, flaws: Imperfections, rng: np.random.Generator) -> Int64[np.ndarray, "K"]:
+    """Delay and blur the events in time, add noise, and make keys of them."""
     noise = rng.poisson(flaws.noise * samples)
-    sample = np.append(sample, rng.integers(0, samples, noise))
-    pixel = np.append(pixel, rng.integers(0, SENSOR.width * SENSOR.height, noise))
-    p = np.append(rising, rng.integers(0, 2, noise)).astype(np.int64)
-    ms = np.append(ms, rng.uniform(0, 3 * SACCADE_MS, noise))
+    sample = np.append(found.sample, rng.integers(0, samples, noise))
+    pixel = np.append(found.pixel, rng.integers(0, SENSOR.width * SENSOR.height, noise))
+    p = np.append(found.rising, rng.integers(0, 2, noise)).astype(np.int64)
+    ms = np.append(found.ms, rng.uniform(0, 3 * SACCADE_MS, noise))
     ms += rng.uniform(0, flaws.delay_ms, samples)[sample] + rng.uniform(0, flaws.latency_ms, len(ms))
-    dy, dx = rng.integers(-flaws.shift, flaws.shift, (2, samples), endpoint=True)
-    y, x = pixel // SENSOR.width + dy[sample], pixel % SENSOR.width + dx[sample]
-    on = (x >= 0) & (x < SENSOR.width) & (y >= 0) & (y < SENSOR.height)
-    ids = (p * SENSOR.height + y) * SENSOR.width + x
     t_us = (1000 * ms).astype(np.int64)
-    return (sample[on] << _SAMPLE_BIT) + (t_us[on] << _ID_BITS) + ids[on]
+    key: np.ndarray = (sample << _SAMPLE_BIT) + (t_us << _ID_BITS) + p * SENSOR.width * SENSOR.height + pixel
+    return key

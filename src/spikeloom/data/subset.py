@@ -44,7 +44,8 @@ class Subset:
     @property
     def labels(self) -> Int64[np.ndarray, "S"]:
         """The label of each sample."""
-        return self.dataset.labels[self.indices]
+        labels: np.ndarray = self.dataset.labels[self.indices]
+        return labels
 
     def __len__(self) -> int:
         return len(self.indices)
