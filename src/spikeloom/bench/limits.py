@@ -1,9 +1,9 @@
 """The host's own limits: how fast any kernel could gather weight rows, or copy memory.
 
-A forward kernel must at least load each row of 64 floats (256 bytes) that its ids name and add it to a sum in registers.
-The loops here do that and nothing else, on tables that lie on huge pages, in several forms: a row at a time, two at a
-time, two at a time with prefetches ahead. The fastest run of the fastest form is the limit. A row at a time wins out of
-L2 (its four 16-lane sums already hide the latency of an addition), prefetches win out of L3.
+A forward kernel must at least load each row of 64 floats (256 bytes) that its ids name, and add it to a sum in
+registers. The loops here do that and nothing else, on tables that lie on huge pages, in several forms: a row at a
+time, two at a time, two at a time with prefetches ahead. The fastest run of the fastest form is the limit. With 16
+lanes a row at a time wins out of L2 (its four sums already hide the latency of an addition), prefetches win out of L3.
 """
 
 import mmap
@@ -122,7 +122,7 @@ def huge_pages(count: int) -> np.ndarray:
     return whole[start : start + 4 * count].view(np.float32)
 
 
-@intrinsic
+@intrinsic  # type: ignore[untyped-decorator]
 def _prefetch(typing: Any, array: Any, index: Any) -> Any:
     """Ask for the 64 numbers from `array[index]` on to come to L1."""
 
@@ -131,9 +131,7 @@ def _prefetch(typing: Any, array: Any, index: Any) -> Any:
         kind = ir.FunctionType(ir.VoidType(), [byte, i32, i32, i32])
         function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
         at = context.cast(builder, arguments[1], signature.args[1], types.intp)
-        first = builder.bitcast(
-            builder.gep(context.make_array(array)(context, builder, arguments[0]).data, [at]), byte
-        )
+        first = builder.bitcast(builder.gep(context.make_array(array)(context, builder, arguments[0]).data, [at]), byte)
         for offset in range(0, ROW_BYTES, _LINE_BYTES):
             line = builder.gep(first, [ir.IntType(64)(offset)])
             builder.call(function, [line, i32(0), i32(3), i32(1)])
@@ -142,7 +140,7 @@ def _prefetch(typing: Any, array: Any, index: Any) -> Any:
     return types.none(array, index), generate
 
 
-@intrinsic
+@intrinsic  # type: ignore[untyped-decorator]
 def _store_past_cache(typing: Any, array: Any, index: Any, block: Any) -> Any:
     """Write 64 numbers to memory without reading what lies there; the place is a multiple of 64 bytes."""
 

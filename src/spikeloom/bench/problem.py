@@ -56,9 +56,9 @@ class Problem:
 def make(workload: Workload) -> Problem:
     """Draw a problem and scale its weights, layer by layer, until each layer spikes as the workload asks.
 
-    Inputs spike independently at each step. Weights are uniform around zero, as the paper's (± 2 sqrt(6 / inputs)) times
-    a factor found by bisection; a layer that no factor makes spike often enough gets a positive mean besides. The
-    readout's factor makes the summed outputs vary by about 1, so that the loss does not saturate.
+    Inputs spike independently at each step. Weights are uniform around zero, as the paper's (± 2 sqrt(6 / inputs))
+    times a factor found by bisection; a layer that no factor makes spike often enough gets a positive mean besides.
+    The readout's factor makes the summed outputs vary by about 1, so that the loss does not saturate.
 
     Raises:
         InputError: a layer's activity misses what was asked by more than a fifth.
@@ -132,7 +132,8 @@ def _rate(x: Tensor) -> float:
 
 
 def _uniform(rows: int, columns: int, generator: torch.Generator) -> Tensor:
-    return (torch.rand(rows, columns, generator=generator) * 2 - 1) * 2 * (6 / columns) ** 0.5
+    bound = 2 * (6 / columns) ** 0.5
+    return torch.empty(rows, columns).uniform_(-bound, bound, generator=generator)
 
 
 def _check_activity(layer: Layer, number: int, target: float) -> None:

@@ -1,7 +1,7 @@
 """Plain torch, as good as a competent user writes it: what the sparse engine is measured against.
 
-Every variant has the problem's weights, inputs, neurons and loss, a surrogate without a window, and torch's own autograd
-and fused Adam. They differ in where the loop over time stands and in number types.
+Every variant has the problem's weights, inputs, neurons and loss, a surrogate without a window, and torch's own
+autograd and fused Adam. They differ in where the loop over time stands and in number types.
 """
 
 from collections.abc import Callable
@@ -34,6 +34,12 @@ class Fire(torch.autograd.Function):
         return gradient / (ctx.slope * margin.abs() + 1).square(), None
 
 
+def fire(membrane: Tensor, workload: Workload) -> Tensor:
+    """The spikes, 0 or 1, of neurons with these membranes."""
+    spikes: Tensor = Fire.apply(membrane - workload.threshold, workload.slope)  # type: ignore[no-untyped-call]
+    return spikes
+
+
 def advance(membrane: Tensor, spike: Tensor, current: Tensor, beta: float) -> Tensor:
     """`U[t] = beta U[t-1] (1 - S[t-1]) + current`, no gradient through the reset; all `[B, N]`."""
     return torch.addcmul(current, membrane, 1 - spike.detach(), value=beta)
@@ -50,7 +56,8 @@ class DenseNet(torch.nn.Module):
         super().__init__()
         self.workload = problem.workload
         self.weights = ParameterList([Parameter(layer.weight.clone()) for layer in problem.layers])
-        self.recurrent = ParameterList([Parameter(x.recurrent.clone()) for x in problem.layers if x.recurrent is not None])
+        within = [layer.recurrent for layer in problem.layers if layer.recurrent is not None]
+        self.recurrent = ParameterList([Parameter(v.clone()) for v in within])
         self.readout = Parameter(problem.readout.clone())
 
     def feedback(self, dtype: torch.dtype = torch.float32) -> list[Tensor | None]:
@@ -59,7 +66,7 @@ class DenseNet(torch.nn.Module):
 
 
 Forward = Callable[[DenseNet, Tensor], tuple[Tensor, list[list[Tensor]]]]
-"""From inputs `[T, B, I]` to the summed outputs `[B, C]` and each hidden layer's spikes, in as many tensors as it has."""
+"""From inputs `[T, B, I]` to the summed outputs `[B, C]` and the hidden layers' spikes, in any number of tensors each."""
 
 
 def per_step(net: DenseNet, x: Tensor) -> tuple[Tensor, list[list[Tensor]]]:
@@ -76,7 +83,7 @@ def per_step(net: DenseNet, x: Tensor) -> tuple[Tensor, list[list[Tensor]]]:
             if within is not None:
                 current = current + gain * F.linear(before, within)
             membranes[i] = advance(membranes[i], before, current, beta)
-            below = Fire.apply(membranes[i] - workload.threshold, workload.slope)
+            below = fire(membranes[i], workload)
             spikes[i].append(below)
         output = beta * output + gain * F.linear(below, net.readout)
         total = total + output
@@ -119,7 +126,7 @@ def _neurons(currents: Tensor, within: Tensor | None, workload: Workload) -> Ten
         if within is not None:
             current = current + workload.gain * F.linear(spike.to(within.dtype), within).to(current.dtype)
         membrane = advance(membrane, spike, current, workload.beta)
-        spike = Fire.apply(membrane - workload.threshold, workload.slope)
+        spike = fire(membrane, workload)
         spikes.append(spike)
     return torch.stack(spikes)
 

@@ -1,0 +1,112 @@
+"""Kernel calls of a step, recorded with their arguments so that each can be timed by itself.
+
+The operators run all kernels through `workers.run`; while that is recorded, nothing else changes.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from spikeloom.kernels.cpu import workers
+from spikeloom.kernels.cpu.sources import Gathered, Scattered
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call of a kernel: on how many threads, with what, and how long it took within the step."""
+
+    threads: int
+    kernel: Any
+    arguments: tuple[Any, ...]
+    seconds: float
+
+    @property
+    def name(self) -> str:
+        """`module.function`."""
+        function = self.kernel.py_func
+        return f"{function.__module__.rpartition('.')[2]}.{function.__name__}"
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """The names of the arguments; the task counter, which workers add, is none of them."""
+        code = self.kernel.py_func.__code__
+        return tuple(code.co_varnames[1 : code.co_argcount])
+
+    def get(self, parameter: str) -> Any:
+        """An argument by its name, or None where the kernel takes no such thing."""
+        names = self.parameters
+        return self.arguments[names.index(parameter)] if parameter in names else None
+
+    def without_d_input(self) -> "Call | None":
+        """The same call with no room for the gradients by the inputs, or None where they are not wanted anyway."""
+        names, sink, d_input = self.parameters, self.get("sink"), self.get("d_input")
+        if isinstance(sink, Scattered) and sink.d_input.size:
+            changed: dict[str, Any] = {"sink": sink._replace(d_input=_no_room(sink.d_input))}
+        elif d_input is not None and d_input.size:
+            changed = {"d_input": _no_room(d_input)}
+        else:
+            return None
+        arguments = tuple(changed.get(name, value) for name, value in zip(names, self.arguments, strict=True))
+        return Call(self.threads, self.kernel, arguments, self.seconds)
+
+    def replay(self) -> float:
+        """Make the call again; how long it took."""
+        start = time.perf_counter()
+        workers.run(self.threads, self.kernel, *self.arguments)
+        return time.perf_counter() - start
+
+
+@contextmanager
+def recorded(calls: list[Call]) -> Iterator[None]:
+    """Append every kernel call to the list while the context lasts."""
+    run: Callable[..., None] = workers.run
+
+    def record(threads: int, kernel: Any, *arguments: Any) -> None:
+        start = time.perf_counter()
+        run(threads, kernel, *arguments)
+        calls.append(Call(threads, kernel, arguments, time.perf_counter() - start))
+
+    workers.run = record
+    try:
+        yield
+    finally:
+        workers.run = run
+
+
+def rows_moved(call: Call) -> dict[str, int]:
+    """How many weight rows, for each block of neurons, a call reads ("forward", "dx") or adds to ("dw")."""
+    source, sink = call.get("source"), call.get("sink")
+    if isinstance(source, Gathered):
+        own = _heard(call, "spikes") if call.name == "recurrent.forward" else 0
+        return {"forward": int(source.spike_count.sum()) + own}
+    if isinstance(sink, Scattered):
+        return {"dw": int(sink.spike_count.sum()), "dx": sink.ids.size if sink.d_input.size else 0}
+    if call.name == "recurrent.backward":
+        return {"dx": _heard(call, "near")}
+    if call.name == "product.backward":
+        return _rows_of_product(call)
+    return {}
+
+
+def _heard(call: Call, bits: str) -> int:
+    """How many spikes, or neurons in their window, have a next step in which the layer hears them."""
+    steps, words = call.get("steps"), call.get(bits)
+    first, end = call.get("first") or 0, call.get("end") or call.get("batch")
+    earlier = words[:, first * steps : end * steps].reshape(len(words), -1, steps)[:, :, :-1]
+    return int(np.bitwise_count(earlier).sum())
+
+
+def _rows_of_product(call: Call) -> dict[str, int]:
+    steps, first, samples = (call.get(name) for name in ("steps", "first", "samples"))
+    row = np.arange(first * steps, (first + samples) * steps).reshape(samples, steps)[:, : steps - call.get("lag")]
+    start = call.get("row_start").astype(np.int64)
+    entries = int((start[row + 1] - start[row]).sum()) if call.get("d_input").size else 0
+    return {"dw": int(call.get("spike_count")[row].sum()), "dx": entries}
+
+
+def _no_room(d_input: np.ndarray) -> np.ndarray:
+    return np.empty((d_input.shape[0], 0), d_input.dtype)
