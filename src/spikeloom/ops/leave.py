@@ -1,5 +1,6 @@
 """What leaves a layer of spiking neurons: from the bits of a scan to rows of ids, with the cap on active ids."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +19,14 @@ class Left(NamedTuple):
     active: Tensor
     kept: Tensor
     dropped: Tensor
+
+
+def capacity(max_activity: float, neurons: int) -> int:
+    """How many ids a step may have under the cap: K = max(2, 2 floor(a N / 2)) (Finkbeiner et al. 2024).
+
+    The product is rounded where it is a whole number but for its last bits: 0.58 of 100 is 58.
+    """
+    return max(2, 2 * math.floor(max_activity * neurons / 2 + 1e-9))
 
 
 def leave(spikes: Tensor, near: Tensor, *, limit: int, seed: int) -> Left:

@@ -1,0 +1,133 @@
+"""What all layers share: weights kept in blocks of 64 neurons, as the kernels read them, and seen as matrices outside."""
+
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from spikeloom.checks import require
+from spikeloom.ops.arrays import BLOCK, blocks_of, padded
+
+
+def to_blocks(matrix: Float[Tensor, "N I"], *, rows: int | None = None) -> Float[Tensor, "K R 64"]:
+    """A matrix `[out, in]` in blocks of 64 outputs: `[out / 64, in, 64]`, padded with zeros to full blocks and `rows`."""
+    outputs, inputs = matrix.shape
+    full = matrix.new_zeros(rows or inputs, padded(outputs))
+    full[:inputs, :outputs] = matrix.T
+    return full.view(full.shape[0], -1, BLOCK).transpose(0, 1).contiguous()
+
+
+def to_matrix(blocks: Float[Tensor, "K R 64"], outputs: int, inputs: int) -> Float[Tensor, "N I"]:
+    """The matrix `[out, in]` that `to_blocks` was given, copied."""
+    return blocks.transpose(0, 1).reshape(blocks.shape[1], -1)[:inputs, :outputs].T.contiguous()
+
+
+def per_neuron(name: str, value: float | Tensor, neurons: int) -> Tensor:
+    """A setting of all neurons, or of each: a float32 tensor of no dimension or `[N]`.
+
+    Raises:
+        InputError: another shape, NaN, or a tensor that wants a gradient.
+    """
+    learned = isinstance(value, Tensor) and value.requires_grad
+    require(not learned, name, "a number or a tensor without gradient", "one that requires it", "pass it detached")
+    tensor = torch.as_tensor(value, dtype=torch.float32).clone()
+    require(tensor.shape in ((), (neurons,)), name, f"a number or {neurons} of them, one per neuron", tuple(tensor.shape))
+    require(not bool(tensor.isnan().any()), name, "numbers", "NaN")
+    return tensor
+
+
+def decay(neurons: int, beta: float | Tensor | None, tau_ms: float | Tensor | None, dt_ms: float | None) -> Tensor:
+    """The factor by which a membrane decays in a step: `beta`, or `exp(-dt_ms / tau_ms)`.
+
+    Raises:
+        InputError: both or neither are given, or a number out of its range.
+    """
+    if tau_ms is None:
+        require(dt_ms is None, "dt_ms", "tau_ms beside it", "dt_ms alone", "give beta, or tau_ms and dt_ms")
+        factor = per_neuron("beta", 0.95 if beta is None else beta, neurons)
+        require(bool(((factor >= 0) & (factor <= 1)).all()), "beta", "numbers from 0 to 1", beta)
+        return factor
+    require(beta is None, "beta", "beta or tau_ms", "both", "give one of them")
+    require(dt_ms is not None and dt_ms > 0, "dt_ms", "the length of a step beside tau_ms, above 0", dt_ms)
+    tau = per_neuron("tau_ms", tau_ms, neurons)
+    require(bool((tau > 0).all()), "tau_ms", "numbers above 0", tau_ms)
+    return torch.exp(-dt_ms / tau.double()).float()  # type: ignore[operator]
+
+
+class Blocked(nn.Module):
+    """A layer with weights from `in_features` inputs to `out_features` neurons.
+
+    `weight` is `[out / 64, in, 64]`, in blocks of 64 neurons padded with zeros. `weight_matrix`, `load_weight_matrix`,
+    `weight_gradient` and `state_dict` show it as `[out, in]`.
+    """
+
+    bias: nn.Parameter | None
+
+    def __init__(self, in_features: int, out_features: int, *, bias: bool) -> None:
+        super().__init__()
+        for name, size in (("in_features", in_features), ("out_features", out_features)):
+            require(isinstance(size, int) and size > 0, name, "a whole number above 0", repr(size))
+        self.in_features, self.out_features = in_features, out_features
+        self.weight = nn.Parameter(torch.zeros(blocks_of(out_features), in_features, BLOCK))
+        self.bias = nn.Parameter(torch.zeros(out_features)) if bias else None
+
+    def _layouts(self) -> dict[str, int]:
+        """The blocked parameters by name, each with its number of inputs."""
+        return {"weight": self.in_features}
+
+    def _padded_bias(self) -> Tensor | None:
+        return None if self.bias is None else self._spread(self.bias)
+
+    def _spread(self, value: Tensor) -> Tensor:
+        """A number or `[out]` as `[N]`, padded with zeros to whole blocks."""
+        missing = padded(self.out_features) - self.out_features
+        return nn.functional.pad(value.expand(self.out_features), (0, missing))
+
+    def weight_matrix(self) -> Float[Tensor, "N I"]:
+        """The input weights `[out, in]`, copied."""
+        return self._matrix("weight")
+
+    @torch.no_grad()
+    def load_weight_matrix(self, matrix: Float[Tensor, "N I"]) -> None:
+        """Set the input weights from `[out, in]`.
+
+        Raises:
+            InputError: a matrix of another shape.
+        """
+        self._load("weight", matrix)
+
+    def weight_gradient(self) -> Float[Tensor, "N I"] | None:
+        """The gradient of the input weights `[out, in]`, copied; None before a backward pass."""
+        return self._gradient("weight")
+
+    def _matrix(self, name: str) -> Tensor:
+        return to_matrix(getattr(self, name).detach(), self.out_features, self._layouts()[name])
+
+    def _gradient(self, name: str) -> Tensor | None:
+        gradient = getattr(self, name).grad
+        return None if gradient is None else to_matrix(gradient, self.out_features, self._layouts()[name])
+
+    def _load(self, name: str, matrix: Tensor) -> None:
+        wanted = (self.out_features, self._layouts()[name])
+        require(tuple(matrix.shape) == wanted, name, f"a matrix {wanted}, [out, in]", tuple(matrix.shape))
+        parameter = getattr(self, name)
+        parameter.copy_(to_blocks(matrix.to(parameter), rows=parameter.shape[1]))
+
+    def _save_to_state_dict(self, destination: dict[str, Any], prefix: str, keep_vars: bool) -> None:
+        super()._save_to_state_dict(destination, prefix, keep_vars)
+        for name in self._layouts():
+            destination[prefix + name] = self._matrix(name)
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
+        errors = args[-1]
+        for name, inputs in self._layouts().items():
+            matrix, wanted = state_dict.get(prefix + name), (self.out_features, inputs)
+            if matrix is None:
+                continue
+            if tuple(matrix.shape) != wanted:
+                errors.append(f"{prefix}{name}: expected {wanted}, [out, in], got {tuple(matrix.shape)}")
+                del state_dict[prefix + name]
+                continue
+            state_dict[prefix + name] = to_blocks(matrix, rows=getattr(self, name).shape[1])
+        super()._load_from_state_dict(state_dict, prefix, *args)

@@ -1,0 +1,62 @@
+"""What a layer accepts as its input, and which route that takes."""
+
+import torch
+from torch import Tensor, nn
+
+from spikeloom.checks import require
+from spikeloom.ops.arrays import width
+from spikeloom.ops.choice import Route, choose
+from spikeloom.spikes import Spikes
+
+
+def checked(x: Spikes | Tensor, features: int) -> Spikes | Tensor:
+    """The input, with a binary tensor turned into spikes.
+
+    Raises:
+        InputError: another number of inputs or dimensions, or a dtype without a kernel.
+    """
+    if isinstance(x, Spikes):
+        require(x.neurons == features, "input", f"{features} neurons, the layer's in_features", x.neurons)
+        return x
+    require(isinstance(x, Tensor), "input", "Spikes or a tensor [T, B, N]", type(x).__name__)
+    wanted = f"a tensor [T, B, {features}]"
+    require(x.dim() == 3 and x.shape[2] == features, "input", wanted, tuple(x.shape))
+    if x.requires_grad or not bool(((x == 0) | (x == 1)).all()):
+        require(x.dtype == torch.float32, "input", "float32", x.dtype, "there is no kernel for it: call .float()")
+        return x
+    return Spikes.from_dense(x)
+
+
+def route_for(x: Spikes | Tensor, *, sparse: bool | str, chosen: Route | None) -> Route:
+    """The route for an input.
+
+    Args:
+        x: the input.
+        sparse: what the user asked for: True, False or "auto".
+        chosen: what "auto" chose before, None if it has not.
+
+    Raises:
+        InputError: the sparse route is demanded for an input that is not binary.
+    """
+    if isinstance(x, Tensor):
+        require(sparse is not True, "input", "Spikes or zeros and ones, as sparse=True demands", "real numbers")
+        return Route(False, "the input is real-valued")
+    if sparse != "auto":
+        return Route(bool(sparse), f"sparse={sparse} was asked for")
+    if chosen is not None and chosen.kept:
+        return chosen
+    window = x.window if x.active.requires_grad else 0.0
+    return choose(activity=x.activity, window=window, lanes=width().lanes)
+
+
+def check_finite(layer: nn.Module, last_state: Tensor) -> None:
+    """Find NaN and infinite weights at the step where they first act: they stay in the membranes until the last step.
+
+    Raises:
+        InputError: naming the layer.
+    """
+    if torch.compiler.is_compiling():
+        return
+    name = getattr(layer, "label", type(layer).__name__)
+    finite = bool(torch.isfinite(last_state).all())
+    require(finite, name, "finite membranes", "NaN or infinity in them", "its weights or its input are not finite")

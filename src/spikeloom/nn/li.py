@@ -1,0 +1,90 @@
+"""A readout layer of leaky integrators."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from spikeloom import ops
+from spikeloom.checks import require
+from spikeloom.neurons import li
+from spikeloom.nn import init
+from spikeloom.nn.blocked import Blocked, decay, per_neuron
+from spikeloom.nn.inputs import check_finite, checked, route_for
+from spikeloom.nn.state import State
+from spikeloom.ops.arrays import padded
+from spikeloom.spikes import Spikes
+
+
+class LI(Blocked):
+    """Leaky integrators, which do not spike (Finkbeiner et al. 2024): M[t] = beta M[t-1] + gain (W X[t] + b).
+
+    Args:
+        in_features: inputs, I.
+        out_features: integrators, C.
+        beta: decay in a step, from 0 to 1; a number or `[C]`. Default 0.95.
+        tau_ms: instead of beta, the time constant in ms: beta = exp(-dt_ms / tau_ms).
+        dt_ms: the length of a step in ms, beside tau_ms.
+        gain: factor of the current, a number or `[C]`.
+        bias: whether there is a bias.
+
+    Raises:
+        InputError: a number out of its range.
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        *,
+        beta: float | Tensor | None = None,
+        tau_ms: float | Tensor | None = None,
+        dt_ms: float | None = None,
+        gain: float | Tensor = 1.0,
+        bias: bool = False,
+    ) -> None:
+        super().__init__(in_features, out_features, bias=bias)
+        self.neuron = li.neuron()
+        self.register_buffer("beta", decay(out_features, beta, tau_ms, dt_ms))
+        self.register_buffer("gain", per_neuron("gain", gain, out_features))
+        init.uniform_(self, gain=1.0)
+
+    def forward(self, x: Spikes | Tensor, state: State | None = None) -> tuple[Float[Tensor, "T B C"], State]:
+        """Run all steps of a batch.
+
+        Args:
+            x: `Spikes`, or a tensor `[T, B, in]`; one that is not binary takes the dense product.
+            state: what an earlier call returned, or None for zeros.
+
+        Returns:
+            The membranes `[T, B, C]` at every step, and the state after the last.
+
+        Raises:
+            InputError: an input or a state that does not fit; NaN or infinite numbers in the membranes.
+        """
+        x = checked(x, self.in_features)
+        steps, batch = (x.steps, x.batch) if isinstance(x, Spikes) else x.shape[:2]
+        parameters = torch.stack([self._spread(self.beta), self._spread(self.gain)])
+        layer = (self.weight, self._padded_bias(), parameters, self._start(state, batch), steps, self.neuron.name)
+        if isinstance(x, Spikes):
+            out, last_state = ops.readout(x.ids, x.row_start, x.spike_count, x.active, *layer)
+        else:
+            out, last_state = ops.readout_dense(x, *layer)
+        check_finite(self, last_state)
+        return out[..., : self.out_features], State((last_state[0, :, : self.out_features],))
+
+    def explain(self) -> dict[str, str]:
+        """What the layer is and which route it takes."""
+        size = f"{self.in_features}-{self.out_features} LI readout"
+        why = "few outputs: the sum of weight rows is small at any activity"
+        return {"layer": size, "activity": "", "route": "sparse; dense for a real-valued input", "why": why}
+
+    def extra_repr(self) -> str:
+        return f"{self.in_features}, {self.out_features}"
+
+    def _start(self, state: State | None, batch: int) -> Tensor:
+        size = padded(self.out_features)
+        if state is None:
+            return torch.zeros(1, batch, size)
+        wanted, got = (batch, self.out_features), tuple(state.values[0].shape)
+        require(got == wanted, "state", f"a tensor {wanted}, [B, C]", got)
+        return nn.functional.pad(torch.stack(state.values), (0, size - self.out_features))

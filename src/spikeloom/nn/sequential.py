@@ -1,0 +1,84 @@
+"""Layers one behind the other."""
+
+from collections.abc import Iterator, Sequence
+
+from torch import Tensor, nn
+
+from spikeloom.checks import require
+from spikeloom.nn.li import LI
+from spikeloom.nn.lif import LIF
+from spikeloom.nn.state import States
+from spikeloom.spikes import Spikes
+
+
+class Sequential(nn.Module):
+    """A network of layers, each of which runs through all time steps before the next.
+
+    Args:
+        layers: `LIF` layers, of which the last may be an `LI` or a `torch.nn.Linear`; the latter is applied to the
+            spikes of every step.
+
+    Raises:
+        InputError: no layer, a layer of another kind, or sizes that do not fit.
+
+    Example:
+        >>> net = Sequential(LIF(700, 256), LI(256, 20))
+        >>> membranes, state = net(torch.zeros(100, 8, 700))
+    """
+
+    def __init__(self, *layers: nn.Module) -> None:
+        super().__init__()
+        require(len(layers) > 0, "layers", "at least one", "none")
+        for i, layer in enumerate(layers):
+            kinds = (LIF, LI, nn.Linear) if i == len(layers) - 1 else (LIF,)
+            names = ", ".join(kind.__name__ for kind in kinds)
+            require(isinstance(layer, kinds), f"layer {i + 1}", f"one of {names} at this place", type(layer).__name__)
+            if i > 0:
+                wanted, got = layers[i - 1].out_features, layer.in_features
+                require(got == wanted, f"layer {i + 1}", f"in_features {wanted}, as layer {i} has neurons", got)
+            layer.label = f"layer {i + 1} ({type(layer).__name__} {layer.in_features}-{layer.out_features})"
+            self.add_module(str(i), layer)
+
+    def forward(
+        self, x: Spikes | Tensor, state: Sequence[object] | None = None
+    ) -> tuple[Spikes | Tensor, States]:
+        """Run all steps of a batch through all layers.
+
+        Args:
+            x: what the first layer takes.
+            state: what an earlier call returned, or None for zeros.
+
+        Returns:
+            What the last layer returned, and the states after the last step.
+
+        Raises:
+            InputError: an input or a state that does not fit.
+        """
+        if state is not None:
+            require(len(state) == len(self), "state", f"{len(self)} states, one per layer", len(state))
+        after = []
+        for i, layer in enumerate(self):
+            if isinstance(layer, nn.Linear):
+                x, last = layer(x.dense() if isinstance(x, Spikes) else x), None
+            else:
+                x, last = layer(x, None if state is None else state[i])
+            after.append(last)
+        return x, States(after)
+
+    def explain(self) -> str:
+        """A table: each layer's sizes, its activity in the last batch, the route it takes, and why."""
+        rows = [{"layer": "layer", "activity": "activity", "route": "route", "why": "why"}]
+        for layer in self:
+            linear = {"layer": f"{layer.in_features}-{layer.out_features} Linear", "activity": "", "why": "torch's own"}
+            rows.append(linear | {"route": "dense"} if isinstance(layer, nn.Linear) else layer.explain())
+        widths = {key: max(len(row[key]) for row in rows) for key in rows[0]}
+        return "\n".join("  ".join(row[key].ljust(widths[key]) for key in rows[0]).rstrip() for row in rows)
+
+    def __iter__(self) -> Iterator[nn.Module]:
+        return iter(self._modules.values())  # type: ignore[arg-type]
+
+    def __len__(self) -> int:
+        return len(self._modules)
+
+    def __getitem__(self, index: int) -> nn.Module:
+        return list(self)[index]

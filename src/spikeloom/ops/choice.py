@@ -1,0 +1,33 @@
+"""Which route a layer takes: the sparse one, or dense products over all steps and samples at once."""
+
+from typing import NamedTuple
+
+# Above this share of active ids a sparse step takes longer than its dense products; measured by
+# `spikeloom bench step`, see docs/design/performance.md.
+CROSSOVER = {16: 0.30, 8: 0.30, 4: 0.30}
+
+
+class Route(NamedTuple):
+    """The chosen route and why it was chosen; `kept` where later batches take it too."""
+
+    sparse: bool
+    reason: str
+    kept: bool = False
+
+
+def choose(*, activity: float, window: float, lanes: int) -> Route:
+    """Choose by the input's activity, which sets the cost of the sparse forward pass and weight gradient.
+
+    The choice depends on the batch and the width of the vector registers alone, not on a clock: so runs repeat.
+
+    Args:
+        activity: the share of the inputs that spike in a step, from 0 to 1.
+        window: the share in their gradient window, 0 where no gradient by the input is wanted.
+        lanes: of a vector register.
+    """
+    # Forward takes one pass over the rows that spiked, the weight gradient two (it reads and writes), the input's one.
+    passes = 4 if window else 3
+    share = (3 * activity + window) / passes
+    limit = CROSSOVER[lanes]
+    side = "below" if share <= limit else "above"
+    return Route(share <= limit, f"{share:.2%} of the ids active in the first batch, {side} the crossover of {limit:.0%}", True)
