@@ -57,3 +57,10 @@ def test_the_same_seed_makes_the_same_problem() -> None:
 def test_bisect_comes_within_a_hundredth() -> None:
     assert problem.bisect(math.exp, 2.0, low=-3.0, high=3.0) == pytest.approx(math.log(2), abs=0.01)
     assert problem.bisect(math.exp, 1e9, low=-3.0, high=3.0) == 3.0
+
+
+def test_weights_gradients_and_moments_are_counted() -> None:
+    assert problem.make(tiny()).state_bytes == 4 * 4 * (70 * 96 + 96 * 130 + 130 * 3)
+    assert problem.make(tiny(recurrent=True)).state_bytes == 4 * 4 * (
+        70 * 96 + 96 * 96 + 96 * 130 + 130 * 130 + 130 * 3
+    )

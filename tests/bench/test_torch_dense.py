@@ -2,9 +2,8 @@
 
 import pytest
 import torch
-from bench.small import tiny
 
-from spikeloom.bench import contender, problem
+from spikeloom.bench import contender
 from spikeloom.bench.problem import Problem
 from spikeloom.bench.torch_dense import VARIANTS
 from spikeloom.neurons import lif
@@ -70,8 +69,3 @@ def test_the_gradient_is_that_of_the_reference_without_a_window(made: Problem) -
 
 def test_steps_take_time_in_three_phases(made: Problem) -> None:
     assert all(seconds > 0 for seconds in contender.make("folded_fp32", made).timed_step())
-
-
-def test_weights_gradients_and_moments_are_counted() -> None:
-    trainer = contender.make("folded_fp32", problem.make(tiny()))
-    assert trainer.state_bytes == 4 * 4 * (70 * 96 + 96 * 130 + 130 * 3)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from spikeloom.bench.problem import Problem
 from spikeloom.bench.torch_dense import VARIANTS, DenseNet
+from spikeloom.checks import require
 
 OURS = "spikeloom"
 OWN_DENSE = "own_dense"
@@ -48,11 +49,6 @@ class Contender:
         self.optimizer.step()
         return computed - start, derived - computed, time.perf_counter() - derived
 
-    @property
-    def state_bytes(self) -> int:
-        """Bytes of weights, gradients and Adam's two moments."""
-        return 4 * sum(p.numel() * p.element_size() for p in self.parameters)
-
 
 def names() -> list[str]:
     """All contenders: the engine, its own dense route, and plain torch's variants."""
@@ -63,6 +59,7 @@ def make(name: str, problem: Problem) -> Contender:
     """The contender of that name on a problem, with weights of its own."""
     if name in VARIANTS:
         return _plain_torch(name, problem)
+    require(name in (OURS, OWN_DENSE), "contender", "one of " + ", ".join(names()), repr(name))
     from spikeloom.bench.engine import engine
 
     return engine(problem, sparse=name == OURS)

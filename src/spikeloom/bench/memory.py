@@ -26,7 +26,7 @@ from pathlib import Path
 import torch
 
 from spikeloom.bench import contender, host, problem
-from spikeloom.bench.cases import Case, Workload
+from spikeloom.bench.cases import Case
 
 _STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 _TINY = Case("tiny", inputs=64, steps=4, classes=2)
@@ -74,22 +74,19 @@ def clear_peak() -> None:
 
 
 def _measure(path: str, name: str) -> int | None:
-    made = torch.load(path, weights_only=False)
-    tiny = replace(made.workload, case=_TINY, hidden=(64, 64), batch=2, activity=0.3, hidden_activity=0.2)
-    _warm_up(name, tiny)
-    del made
+    workload = torch.load(path, weights_only=False).workload
+    tiny = replace(workload, case=_TINY, hidden=(64, 64), batch=2, activity=0.3, hidden_activity=0.2)
+    contender.make(name, problem.make(tiny)).step()
     clear_peak()
     before = peak_bytes()
-    trainer = contender.make(name, torch.load(path, weights_only=False))
+    made = torch.load(path, weights_only=False)
+    trainer, state_bytes = contender.make(name, made), made.state_bytes
+    del made
     trainer.step()
     clear_peak()
     trainer.step()
     peak = peak_bytes()
-    return None if before is None or peak is None else peak - before - trainer.state_bytes
-
-
-def _warm_up(name: str, workload: Workload) -> None:
-    contender.make(name, problem.make(workload)).step()
+    return None if before is None or peak is None else peak - before - state_bytes
 
 
 if __name__ == "__main__":

@@ -51,6 +51,12 @@ class Problem:
     layers: tuple[Layer, ...]
     readout: Tensor
 
+    @property
+    def state_bytes(self) -> int:
+        """Bytes of weights, gradients and Adam's two moments, whatever a contender pads its weights to."""
+        hidden = [w for layer in self.layers for w in (layer.weight, layer.recurrent) if w is not None]
+        return 4 * sum(w.numel() * w.element_size() for w in (*hidden, self.readout))
+
 
 @torch.no_grad()
 def make(workload: Workload) -> Problem:

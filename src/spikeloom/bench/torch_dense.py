@@ -66,7 +66,7 @@ class DenseNet(torch.nn.Module):
 
 
 Forward = Callable[[DenseNet, Tensor], tuple[Tensor, list[list[Tensor]]]]
-"""From inputs `[T, B, I]` to the summed outputs `[B, C]` and the hidden layers' spikes, in any number of tensors each."""
+"""From inputs `[T, B, I]` to the summed outputs `[B, C]` and each hidden layer's spikes, in any number of tensors."""
 
 
 def per_step(net: DenseNet, x: Tensor) -> tuple[Tensor, list[list[Tensor]]]:
