@@ -15,7 +15,7 @@ from spikeloom.data.events import Events
 from spikeloom.data.split import deal
 
 SIZES = {"train": 1437, "test": 360}
-SEED = 0  # of the split and of the recordings: every user sees the same data set
+SEED = 0  # of the split and of the recordings, fixed so that all users train and test on the same
 
 
 class Digits:

@@ -78,7 +78,7 @@ def record(images: np.ndarray, seed: int, flaws: Imperfections | None = None) ->
         found = _simulate(part, weights, threshold, phase)
         keys.append(_disturb(found, part.shape[2], flaws, rng) + (first << _SAMPLE_BIT))
     key = np.sort(np.concatenate(keys))
-    return key, np.searchsorted(key, np.arange(len(images) + 1) << _SAMPLE_BIT)
+    return key, np.searchsorted(key, np.arange(len(images) + 1, dtype=np.int64) << _SAMPLE_BIT)
 
 
 _ID_BITS, _SAMPLE_BIT = 12, 12 + 20  # ids below 4,096; times below 1.05 s

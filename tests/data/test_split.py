@@ -1,0 +1,53 @@
+"""Random splits."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spikeloom import InputError
+from spikeloom.data.nmnist import pooled
+from spikeloom.data.split import deal, random_split
+
+
+@pytest.mark.parametrize("stratified", [False, True])
+def test_parts_do_not_overlap_and_follow_the_seed(memory: Any, stratified: bool) -> None:
+    whole = memory(50)
+    first, again, other = (random_split(whole, (30, 15), seed, stratified=stratified) for seed in (1, 1, 2))
+    assert [len(part) for part in first] == [30, 15]
+    assert len(set(first[0].indices.tolist()) | set(first[1].indices.tolist())) == 45
+    assert all((a.indices == b.indices).all() for a, b in zip(first, again, strict=True))
+    assert (first[0].indices != other[0].indices).any()
+
+
+@given(st.lists(st.integers(0, 4), min_size=4, max_size=120), st.integers(0, 5), st.data())
+def test_stratified_parts_hold_their_share_of_each_class(labels: list[int], seed: int, data: st.DataObject) -> None:
+    first = data.draw(st.integers(1, len(labels) - 1))
+    parts = deal(np.array(labels), (first, len(labels) - first), seed, stratified=True)
+    assert sorted(np.concatenate(parts).tolist()) == list(range(len(labels)))
+    for label in set(labels):
+        share = labels.count(label) * first / len(labels)
+        assert abs(sum(labels[i] == label for i in parts[0]) - share) <= 2
+
+
+def test_pooled_real_recordings_split_800_to_300(nmnist_small: Path) -> None:
+    train, test = random_split(pooled(nmnist_small), (800, 300), 0)
+    assert (len(train), len(test)) == (800, 300)
+    assert set(train.indices.tolist()).isdisjoint(test.indices.tolist())
+
+
+@pytest.mark.parametrize(
+    ("sizes", "seed", "message"),
+    [
+        ((6, 5), 0, "^sizes: expected at most 10 samples in all, got 11"),
+        ((6, 0), 0, r"^sizes: expected a positive number of samples per part, got \(6, 0\)"),
+        ((), 0, "^sizes: expected a positive number"),
+        ((6, 4), -1, "^seed: expected 0 or above, got -1"),
+    ],
+)
+def test_impossible_splits_are_named(memory: Any, sizes: tuple[int, ...], seed: int, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        random_split(memory(10), sizes, seed)
