@@ -128,10 +128,10 @@ def test_spec_makes_the_surrogate_again(surrogate: Surrogate) -> None:
     ("spec", "message"),
     [
         ("Heaviside", "surrogate: expected one of SuperSpike, .*, got Heaviside"),
-        ("SuperSpike(-1)", "surrogate: expected a number above 0, as in SuperSpike.10.0., got SuperSpike.-1."),
-        ("Arctan(0)", "surrogate: expected a number above 0"),
-        ("Boxcar(wide)", "surrogate: expected a number above 0, as in Boxcar"),
-        ("Sigmoid(nan)", "surrogate: expected a number above 0"),
+        ("SuperSpike(-1)", "surrogate: expected a finite number above 0, as in SuperSpike.10.0., got SuperSpike.-1."),
+        ("Arctan(0)", "surrogate: expected a finite number above 0"),
+        ("Boxcar(wide)", "surrogate: expected a finite number above 0, as in Boxcar"),
+        ("Sigmoid(nan)", "surrogate: expected a finite number above 0"),
     ],
 )
 def test_a_text_that_names_no_surrogate_is_an_error(spec: str, message: str) -> None:
@@ -140,5 +140,5 @@ def test_a_text_that_names_no_surrogate_is_an_error(spec: str, message: str) -> 
 
 
 def test_a_scale_must_be_above_zero() -> None:
-    with pytest.raises(InputError, match="scale: expected a number above 0, got 0"):
+    with pytest.raises(InputError, match="scale: expected a finite number above 0, got 0"):
         SuperSpike(0)

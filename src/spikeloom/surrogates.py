@@ -7,8 +7,9 @@ surrogate's primitive is flat.
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -16,9 +17,18 @@ from torch import Tensor
 from spikeloom.checks import require
 
 
+def exp(x: Any) -> Any:
+    """The exponential of a tensor; kernels put their own in its place."""
+    return torch.exp(x)
+
+
 @dataclass(frozen=True)
 class Surrogate(ABC):
     """A pair of functions of the margin: `primitive` and its `derivative`.
+
+    A kind of surrogate is a subclass: it gives `formula`, `primitive` and a static method `slope(x, k)`, the derivative
+    as a function of margin and scale. That uses nothing but arithmetic, comparisons, `abs` and this module's `exp`, so
+    that it runs on tensors of any dtype and inside compiled kernels alike.
 
     Args:
         scale: the number that sets the width; what it means stands in the formula.
@@ -26,17 +36,18 @@ class Surrogate(ABC):
 
     scale: float
     formula: ClassVar[str]
+    slope: ClassVar[Callable[[Any, Any], Any]]
 
     def __post_init__(self) -> None:
-        require(self.scale > 0, "scale", "a number above 0", self.scale)
+        require(0 < self.scale < math.inf, "scale", "a finite number above 0", self.scale)
 
     @abstractmethod
     def primitive(self, margin: Tensor) -> Tensor:
         """The smooth step, of any shape and float dtype."""
 
-    @abstractmethod
     def derivative(self, margin: Tensor) -> Tensor:
         """What stands for the derivative of the spike by the margin."""
+        return type(self).slope(margin, self.scale)  # type: ignore[no-any-return]
 
     def windowed_primitive(self, margin: Tensor, depth: Tensor | float) -> Tensor:
         """The primitive integrated from the window's edge on: flat where `margin < depth`."""
@@ -66,8 +77,9 @@ class SuperSpike(Surrogate):
     def primitive(self, margin: Tensor) -> Tensor:
         return margin / (self.scale * margin.abs() + 1)
 
-    def derivative(self, margin: Tensor) -> Tensor:
-        return (self.scale * margin.abs() + 1).square().reciprocal()
+    @staticmethod
+    def slope(x: Any, k: Any) -> Any:
+        return 1.0 / ((k * abs(x) + 1.0) * (k * abs(x) + 1.0))
 
 
 @dataclass(frozen=True, repr=False)
@@ -80,8 +92,9 @@ class FastSigmoid(Surrogate):
     def primitive(self, margin: Tensor) -> Tensor:
         return 0.5 * (self.scale * margin / (self.scale * margin.abs() + 1) + 1)
 
-    def derivative(self, margin: Tensor) -> Tensor:
-        return (0.5 * self.scale) / (self.scale * margin.abs() + 1).square()
+    @staticmethod
+    def slope(x: Any, k: Any) -> Any:
+        return 0.5 * k / ((k * abs(x) + 1.0) * (k * abs(x) + 1.0))
 
 
 @dataclass(frozen=True, repr=False)
@@ -94,8 +107,9 @@ class Arctan(Surrogate):
     def primitive(self, margin: Tensor) -> Tensor:
         return torch.atan(0.5 * math.pi * self.scale * margin) / math.pi + 0.5
 
-    def derivative(self, margin: Tensor) -> Tensor:
-        return (0.5 * self.scale) / (1 + (0.5 * math.pi * self.scale * margin).square())
+    @staticmethod
+    def slope(x: Any, k: Any) -> Any:
+        return 0.5 * k / (1.0 + (0.5 * math.pi * k * x) * (0.5 * math.pi * k * x))
 
 
 @dataclass(frozen=True, repr=False)
@@ -109,8 +123,9 @@ class Triangular(Surrogate):
         x = (margin / self.scale).clamp(-1, 1)
         return 0.5 + x - 0.5 * x * x.abs()
 
-    def derivative(self, margin: Tensor) -> Tensor:
-        return (1 - margin.abs() / self.scale).clamp(min=0) / self.scale
+    @staticmethod
+    def slope(x: Any, k: Any) -> Any:
+        return (abs(x) < k) * (1.0 - abs(x) / k) / k
 
 
 @dataclass(frozen=True, repr=False)
@@ -123,8 +138,9 @@ class Boxcar(Surrogate):
     def primitive(self, margin: Tensor) -> Tensor:
         return (margin / (2 * self.scale) + 0.5).clamp(0, 1)
 
-    def derivative(self, margin: Tensor) -> Tensor:
-        return (margin.abs() <= self.scale).to(margin.dtype) / (2 * self.scale)
+    @staticmethod
+    def slope(x: Any, k: Any) -> Any:
+        return (abs(x) <= k) * (0.5 / k + 0.0 * x)
 
 
 @dataclass(frozen=True, repr=False)
@@ -137,9 +153,10 @@ class Sigmoid(Surrogate):
     def primitive(self, margin: Tensor) -> Tensor:
         return torch.sigmoid(self.scale * margin)
 
-    def derivative(self, margin: Tensor) -> Tensor:
-        step = torch.sigmoid(self.scale * margin)
-        return self.scale * step * (1 - step)
+    @staticmethod
+    def slope(x: Any, k: Any) -> Any:
+        small = exp(-k * abs(x))
+        return k * small / ((1.0 + small) * (1.0 + small))
 
 
 def names() -> list[str]:
@@ -157,7 +174,7 @@ def from_spec(spec: str) -> Surrogate:
     kinds = {kind.__name__: kind for kind in Surrogate.__subclasses__()}
     require(name in kinds, "surrogate", "one of " + ", ".join(kinds), spec)
     try:
-        return kinds[name](float(scale)) if scale else kinds[name]()
+        return kinds[name](float(scale)) if scale else kinds[name]()  # type: ignore[call-arg]
     except ValueError:
-        require(False, "surrogate", f"a number above 0, as in {name}(10.0)", spec)
+        require(False, "surrogate", f"a finite number above 0, as in {name}(10.0)", spec)
         raise

@@ -32,7 +32,9 @@ def per_neuron(name: str, value: float | Tensor, neurons: int) -> Tensor:
     learned = isinstance(value, Tensor) and value.requires_grad
     require(not learned, name, "a number or a tensor without gradient", "one that requires it", "pass it detached")
     tensor = torch.as_tensor(value, dtype=torch.float32).clone()
-    require(tensor.shape in ((), (neurons,)), name, f"a number or {neurons} of them, one per neuron", tuple(tensor.shape))
+    require(
+        tensor.shape in ((), (neurons,)), name, f"a number or {neurons} of them, one per neuron", tuple(tensor.shape)
+    )
     require(not bool(tensor.isnan().any()), name, "numbers", "NaN")
     return tensor
 

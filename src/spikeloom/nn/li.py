@@ -64,13 +64,21 @@ class LI(Blocked):
         x = checked(x, self.in_features)
         steps, batch = (x.steps, x.batch) if isinstance(x, Spikes) else x.shape[:2]
         parameters = torch.stack([self._spread(self.beta), self._spread(self.gain)])
-        layer = (self.weight, self._padded_bias(), parameters, self._start(state, batch), steps, self.neuron.name)
+        layer = (
+            self.weight,
+            self._padded_bias(),
+            parameters,
+            self._start(state, batch),
+            self.out_features,
+            steps,
+            self.neuron.name,
+        )
         if isinstance(x, Spikes):
             out, last_state = ops.readout(x.ids, x.row_start, x.spike_count, x.active, *layer)
         else:
             out, last_state = ops.readout_dense(x, *layer)
         check_finite(self, last_state)
-        return out[..., : self.out_features], State((last_state[0, :, : self.out_features],))
+        return out, State((last_state[0, :, : self.out_features],))
 
     def explain(self) -> dict[str, str]:
         """What the layer is and which route it takes."""
@@ -81,10 +89,9 @@ class LI(Blocked):
     def extra_repr(self) -> str:
         return f"{self.in_features}, {self.out_features}"
 
-    def _start(self, state: State | None, batch: int) -> Tensor:
-        size = padded(self.out_features)
+    def _start(self, state: State | None, batch: int) -> Tensor | None:
         if state is None:
-            return torch.zeros(1, batch, size)
+            return None
         wanted, got = (batch, self.out_features), tuple(state.values[0].shape)
         require(got == wanted, "state", f"a tensor {wanted}, [B, C]", got)
-        return nn.functional.pad(torch.stack(state.values), (0, size - self.out_features))
+        return nn.functional.pad(torch.stack(state.values), (0, padded(self.out_features) - self.out_features))

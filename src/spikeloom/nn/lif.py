@@ -170,7 +170,12 @@ class LIF(Blocked):
             return {"layer": size, "activity": "", "route": "undecided", "why": "no batch has come yet"}
         inner = ", sparse between the neurons" if self.recurrent_weight is not None and not self.route.sparse else ""
         route = f"sparse, {width().lanes} lanes" if self.route.sparse else f"dense product, {width().lanes}-lane scan"
-        return {"layer": size, "activity": f"{self.last_activity:.2%}", "route": route + inner, "why": self.route.reason}
+        return {
+            "layer": size,
+            "activity": f"{self.last_activity:.2%}",
+            "route": route + inner,
+            "why": self.route.reason,
+        }
 
     def extra_repr(self) -> str:
         return f"{self.in_features}, {self.out_features}, reset={self.neuron.name.partition('.')[2]!r}"
@@ -187,23 +192,28 @@ class LIF(Blocked):
         *parameters, depth = (self._spread(number) for number in numbers)
         return torch.stack(parameters), depth
 
-    def _start(self, state: State | None, batch: int) -> tuple[Tensor, Tensor]:
-        """The states `[S, B, N]` and spikes `[B, N]` before the first step, padded to whole blocks."""
-        size, count = padded(self.out_features), len(self.neuron.states)
+    def _start(self, state: State | None, batch: int) -> tuple[Tensor | None, Tensor | None]:
+        """The states `[S, B, N]` and spikes `[B, N]` before the first step, padded to whole blocks; None for zeros."""
         if state is None:
-            return torch.zeros(count, batch, size), torch.zeros(batch, size)
+            return None, None
         wanted = (batch, self.out_features)
         require(state.spike is not None, "state", "one that a layer of this kind returned", "one without spikes")
         for tensor in (*state.values, state.spike):
             require(tuple(tensor.shape) == wanted, "state", f"tensors {wanted}, [B, N]", tuple(tensor.shape))
-        missing = (0, size - self.out_features)
+        missing = (0, padded(self.out_features) - self.out_features)
         return nn.functional.pad(torch.stack(state.values), missing), nn.functional.pad(state.spike, missing)
 
     def _save_to_state_dict(self, destination: dict[str, Any], prefix: str, keep_vars: bool) -> None:
         super()._save_to_state_dict(destination, prefix, keep_vars)
-        destination[prefix + "route"] = torch.tensor(int(self.route.sparse) if self.route is not None and self.route.kept else -1)
+        destination[prefix + "route"] = torch.tensor(
+            int(self.route.sparse) if self.route is not None and self.route.kept else -1
+        )
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
         chosen = int(state_dict.pop(prefix + "route", -1))
-        self.route = None if chosen < 0 else Route(bool(chosen), "chosen on the first batch of the run, and stored with it", True)
+        self.route = (
+            None
+            if chosen < 0
+            else Route(bool(chosen), "chosen on the first batch of the run, and stored with it", True)
+        )
         super()._load_from_state_dict(state_dict, prefix, *args)

@@ -39,9 +39,7 @@ class Sequential(nn.Module):
             layer.label = f"layer {i + 1} ({type(layer).__name__} {layer.in_features}-{layer.out_features})"
             self.add_module(str(i), layer)
 
-    def forward(
-        self, x: Spikes | Tensor, state: Sequence[object] | None = None
-    ) -> tuple[Spikes | Tensor, States]:
+    def forward(self, x: Spikes | Tensor, state: Sequence[object] | None = None) -> tuple[Spikes | Tensor, States]:
         """Run all steps of a batch through all layers.
 
         Args:

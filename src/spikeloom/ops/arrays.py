@@ -47,6 +47,11 @@ def unsigned(x: Tensor) -> np.ndarray:
     return numbers.view(f"u{numbers.dtype.itemsize}")
 
 
+def zeros(*shape: int) -> Tensor:
+    """Zeros that no thread has to write: fresh memory comes zeroed."""
+    return torch.from_numpy(np.zeros(shape, np.float32))
+
+
 def blocks_of(neurons: int) -> int:
     """How many blocks of 64 that many neurons take."""
     return -(-neurons // BLOCK)
@@ -63,8 +68,10 @@ def valid_words(neurons: int) -> np.ndarray:
     return np.packbits(exists, bitorder="little").view(np.uint64)
 
 
-def spike_words(spike: Tensor) -> np.ndarray:
-    """`[N / 64, B]` uint64 from zeros and ones `[B, N]`, N a multiple of 64."""
+def spike_words(spike: Tensor | None, blocks: int, batch: int) -> np.ndarray:
+    """`[N / 64, B]` uint64 from zeros and ones `[B, N]`, N a multiple of 64; no bit is set where None is given."""
+    if spike is None:
+        return np.zeros((blocks, batch), np.uint64)
     bits = np.packbits(array(spike) != 0, axis=1, bitorder="little").view(np.uint64)
     return np.ascontiguousarray(bits.T)
 

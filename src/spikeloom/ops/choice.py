@@ -30,4 +30,6 @@ def choose(*, activity: float, window: float, lanes: int) -> Route:
     share = (3 * activity + window) / passes
     limit = CROSSOVER[lanes]
     side = "below" if share <= limit else "above"
-    return Route(share <= limit, f"{share:.2%} of the ids active in the first batch, {side} the crossover of {limit:.0%}", True)
+    return Route(
+        share <= limit, f"{share:.2%} of the ids active in the first batch, {side} the crossover of {limit:.0%}", True
+    )

@@ -13,11 +13,11 @@ SCANNED = (
 )
 _FORWARD = (
     "(Tensor ids, Tensor row_start, Tensor spike_count, Tensor active, Tensor weight, Tensor? bias, Tensor parameters, "
-    "Tensor depth, Tensor state, Tensor spike, int steps, int neurons, str neuron, str surrogate, int limit, int seed) -> "
+    "Tensor depth, Tensor? state, Tensor? spike, int steps, int neurons, str neuron, str surrogate, int limit, int seed) -> "
 )
 _BACKWARD = (
     "(Tensor ids, Tensor row_start, Tensor spike_count, Tensor weight, Tensor parameters, Tensor[] record, "
-    "Tensor? d_active, Tensor? d_last_state, Tensor? d_last_spike, int steps, int neurons, str neuron, bool want_input) "
+    "Tensor? first_spike, Tensor? d_active, Tensor? d_last_state, Tensor? d_last_spike, int steps, int neurons, str neuron, bool want_input) "
     "-> (Tensor d_input, Tensor d_weight, Tensor d_bias, Tensor d_state, Tensor d_spike)"
 )
 
@@ -38,8 +38,8 @@ def feedforward(
         bias: `[N]` or None; N is rounded up to whole blocks of 64 here and below.
         parameters: `[P, N]`, in the order of the neuron's.
         depth: `[N]`, the margin from which on a neuron is in its gradient window.
-        state: `[S, B, N]`, before the first step.
-        spike: `[B, N]` zeros and ones, before the first step.
+        state: `[S, B, N]`, before the first step; None for zeros.
+        spike: `[B, N]` zeros and ones, before the first step; None for zeros.
         steps: T.
         neurons: N without the padding.
         neuron: name of the neuron, see `neurons.named`.
@@ -55,28 +55,30 @@ def feedforward(
     source = kernels("sources").Gathered(
         flat(weight), weight.shape[1], flat(bias), unsigned(ids), unsigned(row_start), unsigned(spike_count)
     )
-    return tuple(scan_forward(source, layer, state, spike))
+    return tuple(scan_forward(source, layer, state, spike, batch=spike_count.shape[0] // steps))
 
 
-def fake_scanned(state: Tensor, steps: int, neurons: int, limit: int) -> tuple[Tensor, ...]:
+def fake_scanned(
+    parameters: Tensor, batch: int, steps: int, neurons: int, neuron: str, limit: int
+) -> tuple[Tensor, ...]:
     """The shapes of `Scanned`, for torch's tracers."""
     context = torch.library.get_ctx()
     entries, window = context.new_dynamic_size(), context.new_dynamic_size()
-    batch, blocks = state.shape[1], blocks_of(neurons)
-    rows = batch * steps
+    rows, size = batch * steps, parameters.shape[1]
+    words = (blocks_of(neurons), rows)
     return (
-        state.new_empty(entries, dtype=torch.int32),
-        state.new_empty(rows + 1, dtype=torch.int64),
-        state.new_empty(rows, dtype=torch.int32),
-        state.new_empty(entries),
-        torch.empty_like(state),
-        state.new_empty(batch, state.shape[2]),
-        state.new_empty((), dtype=torch.int64),
-        state.new_empty(blocks, rows, dtype=torch.int64),
-        state.new_empty(blocks, rows, dtype=torch.int64),
-        state.new_empty((blocks, rows) if limit else (0,), dtype=torch.int64),
-        state.new_empty(window),
-        state.new_empty(blocks, batch, dtype=torch.int64),
+        parameters.new_empty(entries, dtype=torch.int32),
+        parameters.new_empty(rows + 1, dtype=torch.int64),
+        parameters.new_empty(rows, dtype=torch.int32),
+        parameters.new_empty(entries),
+        parameters.new_empty(len(named(neuron).states), batch, size),
+        parameters.new_empty(batch, size),
+        parameters.new_empty((), dtype=torch.int64),
+        parameters.new_empty(words, dtype=torch.int64),
+        parameters.new_empty(words, dtype=torch.int64),
+        parameters.new_empty(words if limit else (0,), dtype=torch.int64),
+        parameters.new_empty(window),
+        parameters.new_empty(words[0], batch, dtype=torch.int64),
     )
 
 
@@ -85,19 +87,19 @@ def _fake(
     ids, row_start, spike_count, active, weight, bias, parameters, depth, state, spike,
     steps, neurons, neuron, surrogate, limit, seed,
 ):  # type: ignore[no-untyped-def]  # fmt: skip
-    return fake_scanned(state, steps, neurons, limit)
+    return fake_scanned(parameters, spike_count.shape[0] // steps, steps, neurons, neuron, limit)
 
 
 @torch.library.custom_op("spikeloom::feedforward_backward", mutates_args=(), device_types="cpu", schema=_BACKWARD)
 def feedforward_backward(
-    ids, row_start, spike_count, weight, parameters, record, d_active, d_last_state, d_last_spike,
+    ids, row_start, spike_count, weight, parameters, record, first_spike, d_active, d_last_state, d_last_spike,
     steps, neurons, neuron, want_input,
 ):  # type: ignore[no-untyped-def]  # fmt: skip
     """The gradients of `feedforward`: in the inputs' windows, in the weight rows of inputs that spiked."""
     layer = Layer(neuron, neurons, steps, parameters, parameters)
-    saved = Record(*record)
+    saved = Record(*record, first_spike)
     parts = parts_for(layer, want_input=want_input)
-    groups = sample_groups(weight.shape[0], saved.first_spike.shape[0])
+    groups = sample_groups(weight.shape[0], spike_count.shape[0] // steps)
     d_weight = weight.new_empty(groups, *weight.shape)
     d_input = weight.new_empty(parts, ids.shape[0] if want_input else 0)
     sink = kernels("sources").Scattered(
@@ -112,15 +114,18 @@ def feedforward_backward(
 
 @feedforward_backward.register_fake
 def _fake_backward(
-    ids, row_start, spike_count, weight, parameters, record, d_active, d_last_state, d_last_spike,
+    ids, row_start, spike_count, weight, parameters, record, first_spike, d_active, d_last_state, d_last_spike,
     steps, neurons, neuron, want_input,
 ):  # type: ignore[no-untyped-def]  # fmt: skip
-    return (weight.new_empty(ids.shape[0] if want_input else 0), *fake_gradients(weight, parameters, record, neuron))
+    return (
+        weight.new_empty(ids.shape[0] if want_input else 0),
+        *fake_gradients(weight, parameters, spike_count.shape[0] // steps, neuron),
+    )
 
 
-def fake_gradients(weight, parameters, record, neuron):  # type: ignore[no-untyped-def]
+def fake_gradients(weight, parameters, batch, neuron):  # type: ignore[no-untyped-def]
     """The shapes of the gradients by weight, bias, state and first spikes."""
-    batch, neurons = record[-1].shape
+    neurons = parameters.shape[1]
     states = len(named(neuron).states)
     return (
         torch.empty_like(weight),
@@ -131,11 +136,11 @@ def fake_gradients(weight, parameters, record, neuron):  # type: ignore[no-untyp
 
 
 def save_scanned(context, inputs, outputs, *, first):  # type: ignore[no-untyped-def]
-    """Save what `Record` lists behind the tensors `first`, and the layer's sizes."""
+    """Save the tensors `first`, how many they are, what `Record` lists, and the layer's sizes."""
     scanned = Scanned(*outputs)
     context.set_materialize_grads(False)
-    spike, steps, neurons, neuron = inputs[-7:-3]
-    context.sizes = (steps, neurons, neuron)
+    bias, (state, spike, steps, neurons, neuron) = inputs[-11], inputs[-8:-3]
+    context.sizes, context.given = (steps, neurons, neuron), (bias is not None, state is not None, spike is not None)
     context.save_for_backward(
         *first, scanned.row_start, scanned.spike_count, scanned.spikes, scanned.near, scanned.kept, scanned.slope,
         scanned.entry_end, spike,
@@ -143,21 +148,25 @@ def save_scanned(context, inputs, outputs, *, first):  # type: ignore[no-untyped
     context.mark_non_differentiable(scanned.slope)
 
 
+def given_only(ctx, d_weights, d_bias, d_state, d_spike):  # type: ignore[no-untyped-def]
+    """The gradients in the order of the operators' arguments from `weight` on, None for what was not given."""
+    bias, state, spike = ctx.given
+    inner = (d_bias if bias else None, None, None, d_state if state else None, d_spike if spike else None)
+    return *d_weights, *inner, *[None] * 6
+
+
 def _setup(ctx, inputs, output):  # type: ignore[no-untyped-def]
-    ids, row_start, spike_count, _, weight, bias, parameters = inputs[:7]
-    ctx.has_bias = bias is not None
+    ids, row_start, spike_count, _, weight, _, parameters = inputs[:7]
     save_scanned(ctx, inputs, output, first=(ids, row_start, spike_count, weight, parameters))
 
 
 def _backward(ctx, *upstream):  # type: ignore[no-untyped-def]
-    ids, row_start, spike_count, weight, parameters, *record = ctx.saved_tensors
+    ids, row_start, spike_count, weight, parameters, *record, first_spike = ctx.saved_tensors
     want_input = ctx.needs_input_grad[3]
-    d_input, d_weight, d_bias, d_state, d_spike = feedforward_backward(
-        ids, row_start, spike_count, weight, parameters, record, *upstream[3:6], *ctx.sizes, want_input
+    d_input, d_weight, *d_others = feedforward_backward(
+        ids, row_start, spike_count, weight, parameters, record, first_spike, *upstream[3:6], *ctx.sizes, want_input
     )
-    d_active = d_input if want_input else None
-    d_bias = d_bias if ctx.has_bias else None
-    return None, None, None, d_active, d_weight, d_bias, None, None, d_state, d_spike, *[None] * 6
+    return None, None, None, d_input if want_input else None, *given_only(ctx, (d_weight,), *d_others)
 
 
 feedforward.register_autograd(_backward, setup_context=_setup)

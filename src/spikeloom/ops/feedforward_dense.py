@@ -4,44 +4,42 @@ import torch
 
 from spikeloom.ops.arrays import blocks_of, kernels
 from spikeloom.ops.dense import by_rows, by_steps, currents, input_gradient, stored, weight_gradient
-from spikeloom.ops.feedforward import SCANNED, fake_gradients, fake_scanned, save_scanned
+from spikeloom.ops.feedforward import SCANNED, fake_gradients, fake_scanned, given_only, save_scanned
 from spikeloom.ops.scans import Layer, Record, Upstream, scan_backward, scan_forward
 
 _FORWARD = (
-    "(Tensor x, Tensor weight, Tensor? bias, Tensor parameters, Tensor depth, Tensor state, Tensor spike, int steps, "
+    "(Tensor x, Tensor weight, Tensor? bias, Tensor parameters, Tensor depth, Tensor? state, Tensor? spike, int steps, "
     "int neurons, str neuron, str surrogate, int limit, int seed) -> "
 )
 _BACKWARD = (
-    "(Tensor x, Tensor weight, Tensor parameters, Tensor[] record, Tensor? d_active, Tensor? d_last_state, "
-    "Tensor? d_last_spike, int steps, int neurons, str neuron, bool want_input) -> "
+    "(Tensor x, Tensor weight, Tensor parameters, Tensor[] record, Tensor? first_spike, Tensor? d_active, "
+    "Tensor? d_last_state, Tensor? d_last_spike, int steps, int neurons, str neuron, bool want_input) -> "
     "(Tensor d_input, Tensor d_weight, Tensor d_bias, Tensor d_state, Tensor d_spike)"
 )
 
 
 @torch.library.custom_op("spikeloom::feedforward_dense", mutates_args=(), device_types="cpu", schema=_FORWARD + SCANNED)
-def feedforward_dense(
-    x, weight, bias, parameters, depth, state, spike, steps, neurons, neuron, surrogate, limit, seed
-):  # type: ignore[no-untyped-def]
+def feedforward_dense(x, weight, bias, parameters, depth, state, spike, steps, neurons, neuron, surrogate, limit, seed):  # type: ignore[no-untyped-def]
     """As `ops.feedforward`, for a dense input `x` `[T, B, I]` of any real numbers."""
     layer = Layer(neuron, neurons, steps, parameters, depth, surrogate, limit, seed)
     source = kernels("sources").Stored(*stored(currents(by_rows(x), weight, bias)))
-    return tuple(scan_forward(source, layer, state, spike))
+    return tuple(scan_forward(source, layer, state, spike, batch=x.shape[1]))
 
 
 @feedforward_dense.register_fake
 def _fake(x, weight, bias, parameters, depth, state, spike, steps, neurons, neuron, surrogate, limit, seed):  # type: ignore[no-untyped-def]
-    return fake_scanned(state, steps, neurons, limit)
+    return fake_scanned(parameters, x.shape[1], steps, neurons, neuron, limit)
 
 
 @torch.library.custom_op("spikeloom::feedforward_dense_backward", mutates_args=(), device_types="cpu", schema=_BACKWARD)
 def feedforward_dense_backward(
-    x, weight, parameters, record, d_active, d_last_state, d_last_spike, steps, neurons, neuron, want_input
+    x, weight, parameters, record, first_spike, d_active, d_last_state, d_last_spike, steps, neurons, neuron, want_input
 ):  # type: ignore[no-untyped-def]
     """The gradients of `feedforward_dense`."""
     layer, rows = Layer(neuron, neurons, steps, parameters, parameters), by_rows(x)
     d_current = weight.new_empty(blocks_of(neurons), rows.shape[0], weight.shape[2])
     d_bias, d_state, d_spike = scan_backward(
-        kernels("sources").Written(*stored(d_current)), layer, Record(*record),
+        kernels("sources").Written(*stored(d_current)), layer, Record(*record, first_spike),
         Upstream(d_active, d_last_state, d_last_spike), parts=weight.shape[0],
     )  # fmt: skip
     d_input = by_steps(input_gradient(d_current, weight), steps) if want_input else x.new_empty(0)
@@ -50,26 +48,23 @@ def feedforward_dense_backward(
 
 @feedforward_dense_backward.register_fake
 def _fake_backward(
-    x, weight, parameters, record, d_active, d_last_state, d_last_spike, steps, neurons, neuron, want_input
+    x, weight, parameters, record, first_spike, d_active, d_last_state, d_last_spike, steps, neurons, neuron, want_input
 ):  # type: ignore[no-untyped-def]
-    return (x.new_empty(x.shape if want_input else (0,)), *fake_gradients(weight, parameters, record, neuron))
+    return (x.new_empty(x.shape if want_input else (0,)), *fake_gradients(weight, parameters, x.shape[1], neuron))
 
 
 def _setup(ctx, inputs, output):  # type: ignore[no-untyped-def]
-    x, weight, bias, parameters = inputs[:4]
-    ctx.has_bias = bias is not None
+    x, weight, _, parameters = inputs[:4]
     save_scanned(ctx, inputs, output, first=(x, weight, parameters))
 
 
 def _backward(ctx, *upstream):  # type: ignore[no-untyped-def]
-    x, weight, parameters, *record = ctx.saved_tensors
+    x, weight, parameters, *record, first_spike = ctx.saved_tensors
     want_input = ctx.needs_input_grad[0]
-    d_input, d_weight, d_bias, d_state, d_spike = feedforward_dense_backward(
-        x, weight, parameters, record, *upstream[3:6], *ctx.sizes, want_input
+    d_input, d_weight, *d_others = feedforward_dense_backward(
+        x, weight, parameters, record, first_spike, *upstream[3:6], *ctx.sizes, want_input
     )
-    d_input = d_input if want_input else None
-    d_bias = d_bias if ctx.has_bias else None
-    return d_input, d_weight, d_bias, None, None, d_state, d_spike, *[None] * 6
+    return d_input if want_input else None, *given_only(ctx, (d_weight,), *d_others)
 
 
 feedforward_dense.register_autograd(_backward, setup_context=_setup)

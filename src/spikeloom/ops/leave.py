@@ -42,7 +42,9 @@ def leave(spikes: Tensor, near: Tensor, *, limit: int, seed: int) -> Left:
     kept, dropped = near, torch.zeros(rows if limit else 1, dtype=torch.int32)
     if limit:
         kept = torch.empty_like(near)
-        run(kernels("cap").cap, unsigned(spikes), unsigned(near), limit, np.uint64(seed), unsigned(kept), array(dropped))
+        run(
+            kernels("cap").cap, unsigned(spikes), unsigned(near), limit, np.uint64(seed), unsigned(kept), array(dropped)
+        )
     spike_count = torch.empty(rows, dtype=torch.int32)
     row_start = torch.zeros(rows + 1, dtype=torch.int64)
     run(kernels("rows").count, unsigned(spikes), unsigned(kept), array(spike_count), array(row_start)[1:])

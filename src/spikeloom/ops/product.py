@@ -11,7 +11,10 @@ _SPIKES = "Tensor ids, Tensor row_start, Tensor spike_count"
 
 
 @torch.library.custom_op(
-    "spikeloom::product", mutates_args=(), device_types="cpu", schema=f"({_SPIKES}, Tensor active, Tensor weight) -> Tensor"
+    "spikeloom::product",
+    mutates_args=(),
+    device_types="cpu",
+    schema=f"({_SPIKES}, Tensor active, Tensor weight) -> Tensor",
 )
 def product(ids, row_start, spike_count, active, weight):  # type: ignore[no-untyped-def]
     """The sums `[R, N]` of the rows of `weight` `[N / 64, I, 64]` that the ids of each row name."""

@@ -6,37 +6,41 @@ import torch
 from torch import Tensor
 
 from spikeloom.neurons import named
-from spikeloom.ops.arrays import array, block_parts, flat, kernels, run, sample_groups, unsigned, width
+from spikeloom.ops.arrays import BLOCK, array, block_parts, flat, kernels, run, sample_groups, unsigned, width, zeros
 from spikeloom.ops.dense import by_rows, by_steps, currents, input_gradient, stored, weight_gradient
 from spikeloom.ops.scans import added_up, given
 
-_LAYER = "Tensor weight, Tensor? bias, Tensor parameters, Tensor state, int steps, str neuron"
-_SAVED = "Tensor weight, Tensor parameters, Tensor? d_out, Tensor? d_last_state, int steps, int batch, str neuron"
+_LAYER = "Tensor weight, Tensor? bias, Tensor parameters, Tensor? state, int outputs, int steps, str neuron"
+_SAVED = "Tensor weight, Tensor parameters, Tensor? d_out, Tensor? d_last_state, int outputs, int steps, str neuron"
 _SPIKES = "Tensor ids, Tensor row_start, Tensor spike_count"
 _OUT = "(Tensor out, Tensor last_state)"
 _GRADIENTS = "(Tensor d_input, Tensor d_weight, Tensor d_bias, Tensor d_state)"
 
 
-def _forward(source: Any, parameters: Tensor, state: Tensor, steps: int, neuron: str) -> tuple[Tensor, Tensor]:
-    _, batch, neurons = state.shape
-    out, last_state = state.new_empty(steps, batch, neurons), torch.empty_like(state)
+def _forward(
+    source: Any, parameters: Tensor, state: Tensor | None, outputs: int, steps: int, batch: int, neuron: str
+) -> tuple[Tensor, Tensor]:
+    neurons, kind = parameters.shape[1], named(neuron)
+    out = parameters.new_empty(steps, batch, outputs)
+    state = zeros(len(kind.states), batch, neurons) if state is None else state
+    last_state = torch.empty_like(state)
     run(
-        kernels("readout").forward, width(), named(neuron), source, array(parameters), array(state), steps, batch,
-        sample_groups(neurons // 64, batch), array(out), array(last_state),
+        kernels("readout").forward, width(), kind, source, array(parameters), array(state), steps, batch,
+        sample_groups(neurons // BLOCK, batch), array(out), array(last_state),
     )  # fmt: skip
     return out, last_state
 
 
 def _run_backward(
-    sink: Any, parameters: Tensor, d_out: Tensor | None, d_last_state: Tensor | None, steps: int, batch: int, neuron: str,
-    parts: int,
+    sink: Any, parameters: Tensor, d_out: Tensor | None, d_last_state: Tensor | None, outputs: int, steps: int,
+    batch: int, neuron: str, parts: int,
 ) -> tuple[Tensor, Tensor]:  # fmt: skip
     neurons, states = parameters.shape[1], len(named(neuron).states)
-    groups = sample_groups(neurons // 64, batch)
+    groups = sample_groups(neurons // BLOCK, batch)
     d_bias, d_state = parameters.new_empty(groups, neurons), parameters.new_empty(states, batch, neurons)
     run(
         kernels("readout").backward, width(), named(neuron), sink, array(parameters),
-        array(given(d_out, steps, batch, neurons)), array(given(d_last_state, states, batch, neurons)), steps, batch,
+        array(given(d_out, steps, batch, outputs)), array(given(d_last_state, states, batch, neurons)), steps, batch,
         parts, groups, array(d_bias), array(d_state),
     )  # fmt: skip
     return added_up(d_bias), d_state
@@ -45,7 +49,7 @@ def _run_backward(
 @torch.library.custom_op(
     "spikeloom::readout", mutates_args=(), device_types="cpu", schema=f"({_SPIKES}, Tensor active, {_LAYER}) -> {_OUT}"
 )
-def readout(ids, row_start, spike_count, active, weight, bias, parameters, state, steps, neuron):  # type: ignore[no-untyped-def]
+def readout(ids, row_start, spike_count, active, weight, bias, parameters, state, outputs, steps, neuron):  # type: ignore[no-untyped-def]
     """Currents from the rows of the inputs' ids, then the neurons' scan.
 
     Args:
@@ -56,27 +60,28 @@ def readout(ids, row_start, spike_count, active, weight, bias, parameters, state
         weight: `[N / 64, I, 64]` float32: block by block, a row for each input.
         bias: `[N]` or None; N is rounded up to whole blocks of 64 here and below.
         parameters: `[P, N]`, in the order of the neuron's.
-        state: `[S, B, N]`, before the first step.
+        state: `[S, B, N]`, before the first step; None for zeros.
+        outputs: C, N without the padding.
         steps: T.
         neuron: name of the neuron, see `neurons.named`.
 
     Returns:
-        The output `[T, B, N]` and the state after the last step.
+        The output `[T, B, C]` and the state after the last step.
     """
     bias = weight.new_zeros(parameters.shape[1]) if bias is None else bias
     source = kernels("sources").Gathered(
         flat(weight), weight.shape[1], flat(bias), unsigned(ids), unsigned(row_start), unsigned(spike_count)
     )
-    return _forward(source, parameters, state, steps, neuron)
+    return _forward(source, parameters, state, outputs, steps, spike_count.shape[0] // steps, neuron)
 
 
 @torch.library.custom_op(
     "spikeloom::readout_dense", mutates_args=(), device_types="cpu", schema=f"(Tensor x, {_LAYER}) -> {_OUT}"
 )
-def readout_dense(x, weight, bias, parameters, state, steps, neuron):  # type: ignore[no-untyped-def]
+def readout_dense(x, weight, bias, parameters, state, outputs, steps, neuron):  # type: ignore[no-untyped-def]
     """As `readout`, for a dense input `x` `[T, B, I]` of any real numbers."""
     source = kernels("sources").Stored(*stored(currents(by_rows(x), weight, bias)))
-    return _forward(source, parameters, state, steps, neuron)
+    return _forward(source, parameters, state, outputs, steps, x.shape[1], neuron)
 
 
 @torch.library.custom_op(
@@ -84,9 +89,10 @@ def readout_dense(x, weight, bias, parameters, state, steps, neuron):  # type: i
     schema=f"({_SPIKES}, {_SAVED}, bool want_input) -> {_GRADIENTS}",
 )  # fmt: skip
 def readout_backward(
-    ids, row_start, spike_count, weight, parameters, d_out, d_last_state, steps, batch, neuron, want_input
+    ids, row_start, spike_count, weight, parameters, d_out, d_last_state, outputs, steps, neuron, want_input
 ):  # type: ignore[no-untyped-def]
     """The gradients of `readout`."""
+    batch = spike_count.shape[0] // steps
     groups = sample_groups(weight.shape[0], batch)
     parts = block_parts(weight.shape[0], shared_sums=want_input)
     d_weight = weight.new_empty(groups, *weight.shape)
@@ -95,7 +101,7 @@ def readout_backward(
         flat(weight), d_weight.numpy().reshape(groups, -1), weight.shape[1], unsigned(ids), unsigned(row_start),
         unsigned(spike_count), d_input.numpy(),
     )  # fmt: skip
-    d_bias, d_state = _run_backward(sink, parameters, d_out, d_last_state, steps, batch, neuron, parts)
+    d_bias, d_state = _run_backward(sink, parameters, d_out, d_last_state, outputs, steps, batch, neuron, parts)
     return added_up(d_input), added_up(d_weight), d_bias, d_state
 
 
@@ -103,24 +109,21 @@ def readout_backward(
     "spikeloom::readout_dense_backward", mutates_args=(), device_types="cpu",
     schema=f"(Tensor x, {_SAVED}, bool want_input) -> {_GRADIENTS}",
 )  # fmt: skip
-def readout_dense_backward(x, weight, parameters, d_out, d_last_state, steps, batch, neuron, want_input):  # type: ignore[no-untyped-def]
+def readout_dense_backward(x, weight, parameters, d_out, d_last_state, outputs, steps, neuron, want_input):  # type: ignore[no-untyped-def]
     """The gradients of `readout_dense`."""
     rows = by_rows(x)
     d_current = weight.new_empty(weight.shape[0], rows.shape[0], weight.shape[2])
     sink = kernels("sources").Written(*stored(d_current))
-    d_bias, d_state = _run_backward(sink, parameters, d_out, d_last_state, steps, batch, neuron, weight.shape[0])
+    d_bias, d_state = _run_backward(
+        sink, parameters, d_out, d_last_state, outputs, steps, x.shape[1], neuron, weight.shape[0]
+    )
     d_input = by_steps(input_gradient(d_current, weight), steps) if want_input else x.new_empty(0)
     return d_input, weight_gradient(rows, d_current), d_bias, d_state
 
 
-@readout.register_fake
-def _fake(ids, row_start, spike_count, active, weight, bias, parameters, state, steps, neuron):  # type: ignore[no-untyped-def]
-    return state.new_empty(steps, *state.shape[1:]), torch.empty_like(state)
-
-
-@readout_dense.register_fake
-def _fake_dense(x, weight, bias, parameters, state, steps, neuron):  # type: ignore[no-untyped-def]
-    return state.new_empty(steps, *state.shape[1:]), torch.empty_like(state)
+def _fake_out(parameters, batch, outputs, steps, neuron):  # type: ignore[no-untyped-def]
+    states = (len(named(neuron).states), batch, parameters.shape[1])
+    return parameters.new_empty(steps, batch, outputs), parameters.new_empty(states)
 
 
 def _fake_gradients(weight, parameters, batch, neuron):  # type: ignore[no-untyped-def]
@@ -128,24 +131,33 @@ def _fake_gradients(weight, parameters, batch, neuron):  # type: ignore[no-untyp
     return torch.empty_like(weight), weight.new_empty(parameters.shape[1]), weight.new_empty(states)
 
 
+@readout.register_fake
+def _fake(ids, row_start, spike_count, active, weight, bias, parameters, state, outputs, steps, neuron):  # type: ignore[no-untyped-def]
+    return _fake_out(parameters, spike_count.shape[0] // steps, outputs, steps, neuron)
+
+
+@readout_dense.register_fake
+def _fake_dense(x, weight, bias, parameters, state, outputs, steps, neuron):  # type: ignore[no-untyped-def]
+    return _fake_out(parameters, x.shape[1], outputs, steps, neuron)
+
+
 @readout_backward.register_fake
 def _fake_backward(
-    ids, row_start, spike_count, weight, parameters, d_out, d_last_state, steps, batch, neuron, want_input
+    ids, row_start, spike_count, weight, parameters, d_out, d_last_state, outputs, steps, neuron, want_input
 ):  # type: ignore[no-untyped-def]
     d_input = weight.new_empty(ids.shape[0] if want_input else 0)
-    return (d_input, *_fake_gradients(weight, parameters, batch, neuron))
+    return (d_input, *_fake_gradients(weight, parameters, spike_count.shape[0] // steps, neuron))
 
 
 @readout_dense_backward.register_fake
-def _fake_dense_backward(x, weight, parameters, d_out, d_last_state, steps, batch, neuron, want_input):  # type: ignore[no-untyped-def]
+def _fake_dense_backward(x, weight, parameters, d_out, d_last_state, outputs, steps, neuron, want_input):  # type: ignore[no-untyped-def]
     d_input = x.new_empty(x.shape if want_input else (0,))
-    return (d_input, *_fake_gradients(weight, parameters, batch, neuron))
+    return (d_input, *_fake_gradients(weight, parameters, x.shape[1], neuron))
 
 
-def _save(ctx, first, weight, bias, parameters, state, steps, neuron):  # type: ignore[no-untyped-def]
+def _save(ctx, first, weight, bias, parameters, state, *sizes):  # type: ignore[no-untyped-def]
     ctx.set_materialize_grads(False)
-    ctx.has_bias = bias is not None
-    ctx.sizes = (steps, state.shape[1], neuron)
+    ctx.given, ctx.sizes = (bias is not None, state is not None), sizes
     ctx.save_for_backward(*first, weight, parameters)
 
 
@@ -157,21 +169,21 @@ def _setup_dense(ctx, inputs, output):  # type: ignore[no-untyped-def]
     _save(ctx, inputs[:1], *inputs[1:])
 
 
+def _given_only(ctx, d_weight, d_bias, d_state):  # type: ignore[no-untyped-def]
+    bias, state = ctx.given
+    return d_weight, d_bias if bias else None, None, d_state if state else None, None, None, None
+
+
 def _backward(ctx, d_out, d_last_state):  # type: ignore[no-untyped-def]
     want_input = ctx.needs_input_grad[3]
-    d_input, d_weight, d_bias, d_state = readout_backward(
-        *ctx.saved_tensors, d_out, d_last_state, *ctx.sizes, want_input
-    )
-    d_active = d_input if want_input else None
-    return None, None, None, d_active, d_weight, d_bias if ctx.has_bias else None, None, d_state, None, None
+    d_input, *others = readout_backward(*ctx.saved_tensors, d_out, d_last_state, *ctx.sizes, want_input)
+    return None, None, None, d_input if want_input else None, *_given_only(ctx, *others)
 
 
 def _backward_dense(ctx, d_out, d_last_state):  # type: ignore[no-untyped-def]
     want_input = ctx.needs_input_grad[0]
-    d_input, d_weight, d_bias, d_state = readout_dense_backward(
-        *ctx.saved_tensors, d_out, d_last_state, *ctx.sizes, want_input
-    )
-    return d_input if want_input else None, d_weight, d_bias if ctx.has_bias else None, None, d_state, None, None
+    d_input, *others = readout_dense_backward(*ctx.saved_tensors, d_out, d_last_state, *ctx.sizes, want_input)
+    return d_input if want_input else None, *_given_only(ctx, *others)
 
 
 readout.register_autograd(_backward, setup_context=_setup)

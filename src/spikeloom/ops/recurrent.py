@@ -19,24 +19,23 @@ from spikeloom.ops.arrays import (
     unsigned,
     valid_words,
     width,
+    zeros,
 )
 from spikeloom.ops.dense import by_rows, by_steps, currents, stored
-from spikeloom.ops.feedforward import SCANNED, fake_gradients, fake_scanned, save_scanned
+from spikeloom.ops.feedforward import SCANNED, fake_gradients, fake_scanned, given_only, save_scanned
 from spikeloom.ops.leave import Left, leave
 from spikeloom.ops.scans import Layer, Record, Scanned, Upstream, added_up, empty_words, given, last_spikes
 
 _SPIKES = "Tensor ids, Tensor row_start, Tensor spike_count"
 _LAYER = (
-    "Tensor weight, Tensor recurrent, Tensor? bias, Tensor parameters, Tensor depth, Tensor state, Tensor spike, "
+    "Tensor weight, Tensor recurrent, Tensor? bias, Tensor parameters, Tensor depth, Tensor? state, Tensor? spike, "
     "int steps, int neurons, str neuron, str surrogate, int limit, int seed"
 )
 _SAVED = (
-    "Tensor weight, Tensor recurrent, Tensor parameters, Tensor[] record, Tensor? d_active, Tensor? d_last_state, "
-    "Tensor? d_last_spike, int steps, int neurons, str neuron, bool want_input"
+    "Tensor weight, Tensor recurrent, Tensor parameters, Tensor[] record, Tensor? first_spike, "
+    "Tensor? d_active, Tensor? d_last_state, Tensor? d_last_spike, int steps, int neurons, str neuron, bool want_input"
 )
-_GRADIENTS = (
-    "(Tensor d_input, Tensor d_weight, Tensor d_bias, Tensor d_state, Tensor d_spike, Tensor d_recurrent)"
-)
+_GRADIENTS = "(Tensor d_input, Tensor d_weight, Tensor d_bias, Tensor d_state, Tensor d_spike, Tensor d_recurrent)"
 
 
 @torch.library.custom_op(
@@ -53,7 +52,7 @@ def recurrent(
     source = kernels("sources").Gathered(
         flat(weight), weight.shape[1], flat(bias), unsigned(ids), unsigned(row_start), unsigned(spike_count)
     )
-    return tuple(_forward(source, recurrent, layer, state, spike))
+    return tuple(_forward(source, recurrent, layer, state, spike, spike_count.shape[0] // steps))
 
 
 @torch.library.custom_op(
@@ -65,41 +64,47 @@ def recurrent_dense(
     """As `recurrent`, for a dense input `x` `[T, B, I]`: its product is dense, that between the neurons sparse."""
     layer = Layer(neuron, neurons, steps, parameters, depth, surrogate, limit, seed)
     source = kernels("sources").Stored(*stored(currents(by_rows(x), weight, bias)))
-    return tuple(_forward(source, recurrent, layer, state, spike))
+    return tuple(_forward(source, recurrent, layer, state, spike, x.shape[1]))
 
 
-def _forward(source: Any, recurrent: Tensor, layer: Layer, state: Tensor, spike: Tensor) -> Scanned:
-    batch, neurons = state.shape[1:]
+def _forward(
+    source: Any, recurrent: Tensor, layer: Layer, state: Tensor | None, spike: Tensor | None, batch: int
+) -> Scanned:
+    state = layer.start(batch) if state is None else state
+    neurons = state.shape[2]
     spikes, near = empty_words(layer.neurons, batch * layer.steps)
     margins = torch.empty(batch, layer.steps * neurons)  # room for the worst case; what is not written takes no memory
     entries, last_state = np.empty(batch, np.int64), torch.empty_like(state)
     run(
         kernels("recurrent").forward, width(), named(layer.neuron), source, flat(recurrent), array(layer.parameters),
-        array(layer.depth), valid_words(layer.neurons), array(state), spike_words(spike), layer.steps, batch,
+        array(layer.depth), valid_words(layer.neurons), array(state), spike_words(spike, recurrent.shape[0], batch), layer.steps, batch,
         unsigned(spikes), unsigned(near), array(margins), entries, array(last_state),
     )  # fmt: skip
     entry_end = np.cumsum(entries)
-    packed = torch.empty(int(entry_end[-1]))
-    start, end = (entry_end - entries)[:, None], entry_end[:, None]
-    run(kernels("rows").pack, array(margins), np.zeros(1, np.int64), start, end, array(packed))
-    del margins
+    slope, surrogate = torch.empty(int(entry_end[-1])), surrogates.from_spec(layer.surrogate)
+    run(
+        kernels("rows").pack, surrogate, np.float32(surrogate.scale), array(margins), np.zeros(1, np.int64),
+        (entry_end - entries)[:, None], entry_end[:, None], array(slope),
+    )  # fmt: skip
     left = leave(spikes, near, limit=layer.limit, seed=layer.seed)
     return Scanned(
         left.ids, left.row_start, left.spike_count, left.active, last_state, last_spikes(spikes, layer.steps),
-        left.dropped, spikes, near, left.kept, surrogates.from_spec(layer.surrogate).derivative(packed),
-        torch.from_numpy(entry_end),
+        left.dropped, spikes, near, left.kept, slope, torch.from_numpy(entry_end),
     )  # fmt: skip
 
 
 @torch.library.custom_op(
-    "spikeloom::recurrent_backward", mutates_args=(), device_types="cpu", schema=f"({_SPIKES}, {_SAVED}) -> {_GRADIENTS}"
+    "spikeloom::recurrent_backward",
+    mutates_args=(),
+    device_types="cpu",
+    schema=f"({_SPIKES}, {_SAVED}) -> {_GRADIENTS}",
 )
 def recurrent_backward(
-    ids, row_start, spike_count, weight, recurrent, parameters, record, d_active, d_last_state, d_last_spike,
+    ids, row_start, spike_count, weight, recurrent, parameters, record, first_spike, d_active, d_last_state, d_last_spike,
     steps, neurons, neuron, want_input,
 ):  # type: ignore[no-untyped-def]  # fmt: skip
     """The gradients of `recurrent`."""
-    saved, d_weight = Record(*record), torch.zeros_like(weight)
+    saved, d_weight = Record(*record, first_spike), zeros(*weight.shape)
     parts = block_parts(weight.shape[0], shared_sums=want_input)
     d_bias = weight.new_zeros(parameters.shape[1])
     d_input = weight.new_zeros(parts, ids.shape[0] if want_input else 0)
@@ -117,10 +122,25 @@ def recurrent_backward(
 
 
 @torch.library.custom_op(
-    "spikeloom::recurrent_dense_backward", mutates_args=(), device_types="cpu", schema=f"(Tensor x, {_SAVED}) -> {_GRADIENTS}"
+    "spikeloom::recurrent_dense_backward",
+    mutates_args=(),
+    device_types="cpu",
+    schema=f"(Tensor x, {_SAVED}) -> {_GRADIENTS}",
 )
 def recurrent_dense_backward(
-    x, weight, recurrent, parameters, record, d_active, d_last_state, d_last_spike, steps, neurons, neuron, want_input
+    x,
+    weight,
+    recurrent,
+    parameters,
+    record,
+    first_spike,
+    d_active,
+    d_last_state,
+    d_last_spike,
+    steps,
+    neurons,
+    neuron,
+    want_input,
 ):  # type: ignore[no-untyped-def]
     """The gradients of `recurrent_dense`."""
     rows, d_weight = by_rows(x), torch.zeros_like(weight)
@@ -136,7 +156,7 @@ def recurrent_dense_backward(
 
     layer = Layer(neuron, neurons, steps, parameters, parameters)
     upstream = Upstream(d_active, d_last_state, d_last_spike)
-    d_inner = _backward(take, recurrent, layer, Record(*record), upstream)
+    d_inner = _backward(take, recurrent, layer, Record(*record, first_spike), upstream)
     return by_steps(d_rows, steps) if want_input else d_rows, d_weight, d_bias, *d_inner
 
 
@@ -148,23 +168,26 @@ def _backward(
     Returns:
         The gradients by the state `[S, B, N]` and the spikes `[B, N]` before the first step, and by `recurrent`.
     """
-    batch, neurons = record.first_spike.shape
-    states, steps = len(named(layer.neuron).states), layer.steps
+    steps, neurons = layer.steps, layer.parameters.shape[1]
+    states, batch = len(named(layer.neuron).states), record.spikes.shape[1] // steps
     kept = record.kept if record.kept.numel() else record.near
     d_active = given(upstream.active, int(record.row_start[-1]))
     d_last_state = given(upstream.last_state, states, batch, neurons)
     d_last_spike = given(upstream.last_spike, batch, neurons)
     d_state, d_spike = torch.empty_like(d_last_state), torch.empty_like(d_last_spike)
-    d_recurrent, d_first = torch.zeros_like(recurrent), torch.empty(batch, neurons)
+    first_words = spike_words(record.first_spike, recurrent.shape[0], batch)
+    d_recurrent, d_first = zeros(*recurrent.shape), torch.empty(batch, neurons)
     inner = leave(record.spikes, record.spikes, limit=0, seed=0)
     spike_end = array(record.row_start)[:-1] + array(record.spike_count)
-    chunk = min(batch, max(8, 2 * torch.get_num_threads()))  # sums run over samples in order: the bits do not depend on it
+    chunk = min(
+        batch, max(8, 2 * torch.get_num_threads())
+    )  # sums run over samples in order: the bits do not depend on it
     d_current = torch.empty(chunk, steps, neurons)
     for first in range(0, batch, chunk):
         samples = min(chunk, batch - first)
         run(
             kernels("recurrent").backward, width(), named(layer.neuron), flat(recurrent), array(layer.parameters),
-            unsigned(record.spikes), unsigned(record.near), unsigned(kept), spike_words(record.first_spike),
+            unsigned(record.spikes), unsigned(record.near), unsigned(kept), first_words,
             array(record.entry_end), array(record.slope), array(record.row_start)[1:], spike_end, array(d_active),
             array(d_last_state), array(d_last_spike), steps, batch, first, first + samples, array(d_current),
             array(d_state), array(d_spike),
@@ -173,7 +196,8 @@ def _backward(
         d_first[first : first + samples] = d_current[:samples, 0]
         take(part, first, samples)
         _take_inner(part, inner, recurrent, first, samples, steps, d_recurrent)
-    _add_first_step(record.first_spike, d_first, recurrent, d_recurrent, d_spike)
+    if record.first_spike is not None:
+        _add_first_step(record.first_spike, d_first, recurrent, d_recurrent, d_spike)
     return d_state, d_spike, d_recurrent
 
 
@@ -201,74 +225,89 @@ def _fake(
     ids, row_start, spike_count, active, weight, recurrent, bias, parameters, depth, state, spike,
     steps, neurons, neuron, surrogate, limit, seed,
 ):  # type: ignore[no-untyped-def]  # fmt: skip
-    return _fake_recurrent(state, steps, neurons, limit)
+    return _fake_recurrent(parameters, spike_count.shape[0] // steps, steps, neurons, neuron, limit)
 
 
 @recurrent_dense.register_fake
 def _fake_dense(
     x, weight, recurrent, bias, parameters, depth, state, spike, steps, neurons, neuron, surrogate, limit, seed
 ):  # type: ignore[no-untyped-def]
-    return _fake_recurrent(state, steps, neurons, limit)
+    return _fake_recurrent(parameters, x.shape[1], steps, neurons, neuron, limit)
 
 
-def _fake_recurrent(state: Tensor, steps: int, neurons: int, limit: int) -> tuple[Tensor, ...]:
-    return *fake_scanned(state, steps, neurons, limit)[:-1], state.new_empty(state.shape[1], dtype=torch.int64)
+def _fake_recurrent(parameters: Tensor, batch: int, *sizes: Any) -> tuple[Tensor, ...]:
+    return *fake_scanned(parameters, batch, *sizes)[:-1], parameters.new_empty(batch, dtype=torch.int64)
 
 
 @recurrent_backward.register_fake
 def _fake_backward(
-    ids, row_start, spike_count, weight, recurrent, parameters, record, d_active, d_last_state, d_last_spike,
+    ids, row_start, spike_count, weight, recurrent, parameters, record, first_spike, d_active, d_last_state, d_last_spike,
     steps, neurons, neuron, want_input,
 ):  # type: ignore[no-untyped-def]  # fmt: skip
     d_input = weight.new_empty(ids.shape[0] if want_input else 0)
-    return d_input, *fake_gradients(weight, parameters, record, neuron), torch.empty_like(recurrent)
+    return (
+        d_input,
+        *fake_gradients(weight, parameters, spike_count.shape[0] // steps, neuron),
+        torch.empty_like(recurrent),
+    )
 
 
 @recurrent_dense_backward.register_fake
 def _fake_dense_backward(
-    x, weight, recurrent, parameters, record, d_active, d_last_state, d_last_spike, steps, neurons, neuron, want_input
+    x,
+    weight,
+    recurrent,
+    parameters,
+    record,
+    first_spike,
+    d_active,
+    d_last_state,
+    d_last_spike,
+    steps,
+    neurons,
+    neuron,
+    want_input,
 ):  # type: ignore[no-untyped-def]
     d_input = x.new_empty(x.shape if want_input else (0, x.shape[2]))
-    return d_input, *fake_gradients(weight, parameters, record, neuron), torch.empty_like(recurrent)
+    return d_input, *fake_gradients(weight, parameters, x.shape[1], neuron), torch.empty_like(recurrent)
 
 
 def _setup(ctx, inputs, output):  # type: ignore[no-untyped-def]
-    ids, row_start, spike_count, _, weight, recurrent, bias, parameters = inputs[:8]
-    ctx.has_bias = bias is not None
+    ids, row_start, spike_count, _, weight, recurrent, _, parameters = inputs[:8]
     save_scanned(ctx, inputs, output, first=(ids, row_start, spike_count, weight, recurrent, parameters))
 
 
 def _setup_dense(ctx, inputs, output):  # type: ignore[no-untyped-def]
-    x, weight, recurrent, bias, parameters = inputs[:5]
-    ctx.has_bias = bias is not None
+    x, weight, recurrent, _, parameters = inputs[:5]
     save_scanned(ctx, inputs, output, first=(x, weight, recurrent, parameters))
 
 
-def _ordered(ctx, gradients, want_input):  # type: ignore[no-untyped-def]
-    """The gradients in the order of the operator's arguments from its input on."""
-    d_input, d_weight, d_bias, d_state, d_spike, d_recurrent = gradients
-    return (
-        d_input if want_input else None, d_weight, d_recurrent, d_bias if ctx.has_bias else None, None, None, d_state,
-        d_spike, *[None] * 6,
-    )  # fmt: skip
-
-
 def _backward_sparse(ctx, *upstream):  # type: ignore[no-untyped-def]
-    ids, row_start, spike_count, weight, recurrent, parameters, *record = ctx.saved_tensors
+    ids, row_start, spike_count, weight, recurrent, parameters, *record, first_spike = ctx.saved_tensors
     want = ctx.needs_input_grad[3]
-    gradients = recurrent_backward(
-        ids, row_start, spike_count, weight, recurrent, parameters, record, *upstream[3:6], *ctx.sizes, want
+    d_input, d_weight, *d_others, d_recurrent = recurrent_backward(
+        ids,
+        row_start,
+        spike_count,
+        weight,
+        recurrent,
+        parameters,
+        record,
+        first_spike,
+        *upstream[3:6],
+        *ctx.sizes,
+        want,
     )
-    return None, None, None, *_ordered(ctx, gradients, want)
+    return None, None, None, d_input if want else None, *given_only(ctx, (d_weight, d_recurrent), *d_others)
 
 
 def _backward_dense(ctx, *upstream):  # type: ignore[no-untyped-def]
-    x, weight, recurrent, parameters, *record = ctx.saved_tensors
+    x, weight, recurrent, parameters, *record, first_spike = ctx.saved_tensors
     want = ctx.needs_input_grad[0]
-    gradients = recurrent_dense_backward(
-        x, weight, recurrent, parameters, record, *upstream[3:6], *ctx.sizes, want
+    d_input, d_weight, *d_others, d_recurrent = recurrent_dense_backward(
+        x, weight, recurrent, parameters, record, first_spike, *upstream[3:6], *ctx.sizes, want
     )
-    return _ordered(ctx, gradients, want)
+    return d_input if want else None, *given_only(ctx, (d_weight, d_recurrent), *d_others)
 
 
 recurrent.register_autograd(_backward_sparse, setup_context=_setup)

@@ -20,6 +20,7 @@ from spikeloom.ops.arrays import (
     unsigned,
     valid_words,
     width,
+    zeros,
 )
 from spikeloom.ops.leave import leave
 
@@ -48,6 +49,10 @@ class Layer:
     limit: int = 0
     seed: int = 0
 
+    def start(self, batch: int) -> Tensor:
+        """The states `[S, B, N]` from which neurons start: zeros."""
+        return zeros(len(named(self.neuron).states), batch, self.parameters.shape[1])
+
 
 class Scanned(NamedTuple):
     """What a scan leaves: rows of ids, the last state, and what its backward pass needs."""
@@ -75,12 +80,22 @@ def empty_words(neurons: int, rows: int) -> tuple[Tensor, Tensor]:
 def last_spikes(spikes: Tensor, steps: int) -> Tensor:
     """`[B, N]` zeros and ones: who spiked at the last step."""
     last = np.ascontiguousarray(array(spikes)[:, steps - 1 :: steps].T)  # [B, N / 64]
-    return torch.from_numpy(np.unpackbits(last.view(np.uint8), axis=1, bitorder="little")).float()
+    bits = np.unpackbits(last.view(np.uint8), axis=1, bitorder="little")
+    return torch.from_numpy(bits.astype(np.float32))
 
 
-def scan_forward(source: Any, layer: Layer, state: Tensor, spike: Tensor) -> Scanned:
-    """Run the neurons on a source of currents, from `state` `[S, B, N]` and the spikes `[B, N]` before the first step."""
-    batch, blocks = state.shape[1], blocks_of(layer.neurons)
+def scan_forward(source: Any, layer: Layer, state: Tensor | None, spike: Tensor | None, *, batch: int) -> Scanned:
+    """Run the neurons on a source of currents.
+
+    Args:
+        source: of currents.
+        layer: its sizes and numbers.
+        state: `[S, B, N]` before the first step, None for zeros.
+        spike: `[B, N]`, the spikes before the first step, None for none.
+        batch: B.
+    """
+    blocks = blocks_of(layer.neurons)
+    state = layer.start(batch) if state is None else state
     rows, groups = batch * layer.steps, sample_groups(blocks, batch)
     spikes, near = empty_words(layer.neurons, rows)
     margins = torch.empty(blocks, rows * 64)  # room for the worst case; what is not written takes no memory
@@ -88,17 +103,19 @@ def scan_forward(source: Any, layer: Layer, state: Tensor, spike: Tensor) -> Sca
     last_state = torch.empty_like(state)
     run(
         kernels("scan").forward, width(), named(layer.neuron), source, array(layer.parameters), array(layer.depth),
-        valid_words(layer.neurons), array(state), spike_words(spike), layer.steps, batch, groups, unsigned(spikes),
+        valid_words(layer.neurons), array(state), spike_words(spike, blocks, batch), layer.steps, batch, groups, unsigned(spikes),
         unsigned(near), array(margins), entries, array(last_state),
     )  # fmt: skip
     entry_end = np.cumsum(entries.reshape(-1)).reshape(blocks, batch)
-    packed = torch.empty(int(entry_end[-1, -1]))
+    slope = torch.empty(int(entry_end[-1, -1]))
     firsts = np.arange(groups) * batch // groups
     start = (entry_end - entries)[:, firsts]
     end = entry_end[:, np.append(firsts[1:], batch) - 1]
-    run(kernels("rows").pack, array(margins), firsts * layer.steps * 64, start, end, array(packed))
-    del margins
-    slope = surrogates.from_spec(layer.surrogate).derivative(packed)
+    surrogate = surrogates.from_spec(layer.surrogate)
+    run(
+        kernels("rows").pack, surrogate, np.float32(surrogate.scale), array(margins), firsts * layer.steps * 64, start,
+        end, array(slope),
+    )  # fmt: skip
     left = leave(spikes, near, limit=layer.limit, seed=layer.seed)
     return Scanned(
         left.ids, left.row_start, left.spike_count, left.active, last_state, last_spikes(spikes, layer.steps),
@@ -116,7 +133,7 @@ class Record(NamedTuple):
     kept: Tensor
     slope: Tensor
     entry_end: Tensor
-    first_spike: Tensor
+    first_spike: Tensor | None = None
 
 
 class Upstream(NamedTuple):
@@ -133,11 +150,11 @@ def scan_backward(sink: Any, layer: Layer, record: Record, upstream: Upstream, *
     Returns:
         The gradients by the bias `[N]`, by the state `[S, B, N]` and by the spikes `[B, N]` before the first step.
     """
-    blocks, neurons = record.spikes.shape[0], layer.parameters.shape[1]
-    states, batch = len(named(layer.neuron).states), record.first_spike.shape[0]
+    (blocks, rows), neurons = record.spikes.shape, layer.parameters.shape[1]
+    states, batch = len(named(layer.neuron).states), rows // layer.steps
     groups = sample_groups(blocks, batch)
     kept = record.kept if record.kept.numel() else record.near
-    d_active = torch.zeros_like(record.slope)
+    d_active = torch.empty_like(record.slope) if upstream.active is not None else zeros(*record.slope.shape)
     if upstream.active is not None:
         run(
             kernels("rows").to_blocks, unsigned(record.spikes), unsigned(record.near), unsigned(kept),
@@ -150,7 +167,7 @@ def scan_backward(sink: Any, layer: Layer, record: Record, upstream: Upstream, *
     d_spike = torch.empty(batch, neurons)
     run(
         kernels("scan").backward, width(), named(layer.neuron), sink, array(layer.parameters), unsigned(record.spikes),
-        unsigned(record.near), spike_words(record.first_spike), array(record.entry_end), array(record.slope),
+        unsigned(record.near), spike_words(record.first_spike, blocks, batch), array(record.entry_end), array(record.slope),
         array(d_active), array(d_last_state), array(d_last_spike), layer.steps, batch, parts, groups, array(d_bias),
         array(d_state), array(d_spike),
     )  # fmt: skip
@@ -159,7 +176,7 @@ def scan_backward(sink: Any, layer: Layer, record: Record, upstream: Upstream, *
 
 def given(gradient: Tensor | None, *shape: int) -> Tensor:
     """The gradient, contiguous, or zeros where there is none."""
-    return torch.zeros(shape) if gradient is None else gradient.contiguous()
+    return zeros(*shape) if gradient is None else gradient.contiguous()
 
 
 def added_up(parts: Tensor) -> Tensor:

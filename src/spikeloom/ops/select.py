@@ -10,7 +10,10 @@ _ROWS = "(Tensor ids, Tensor row_start, Tensor spike_count, Tensor active, Tenso
 
 
 @torch.library.custom_op(
-    "spikeloom::select", mutates_args=(), device_types="cpu", schema=f"(Tensor margin, Tensor depth, str surrogate) -> {_ROWS}"
+    "spikeloom::select",
+    mutates_args=(),
+    device_types="cpu",
+    schema=f"(Tensor margin, Tensor depth, str surrogate) -> {_ROWS}",
 )
 def select(margin, depth, surrogate):  # type: ignore[no-untyped-def]
     """Rows of ids from margins `[R, N]`, N a multiple of 64; the window begins at `depth` `[N]`, +inf for no neuron.

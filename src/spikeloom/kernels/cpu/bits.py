@@ -3,12 +3,25 @@
 from typing import Any
 
 import llvmlite.ir as ir
+import numpy as np
 from llvmlite import binding
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, overload
 
-from spikeloom.kernels.cpu.simd import BlockType, Width, at_index, call, full, pack, parts_of, words_of
+from spikeloom.kernels.cpu.compile import inlined
+from spikeloom.kernels.cpu.simd import (
+    BLOCK,
+    BlockType,
+    at_index,
+    call,
+    full,
+    load,
+    pack,
+    parts_of,
+    store,
+    words_of,
+)
 
 _FLOAT, _I1, _I8, _I32, _I64 = ir.FloatType(), ir.IntType(1), ir.IntType(8), ir.IntType(32), ir.IntType(64)
 
@@ -145,6 +158,31 @@ def _compress(array, index, bits, block):
             bits &= bits - types.uint64(1)
 
     return by_bit
+
+
+# Parts of a block -------------------------------------------------------------------------------------------------------
+
+
+@inlined
+def load_first(width, array, index, count):
+    """A block of the next `count` numbers of a flat array and zeros, or of 64 where there are as many."""
+    if count >= BLOCK:
+        return load(width, array, index)
+    slot = _spill(full(width, np.float32(0)))
+    for i in range(count):
+        slot[i] = array[index + i]
+    return _fill(width, slot)
+
+
+@inlined
+def store_first(array, index, block, count):
+    """Write the first `count` numbers of a block, or all 64, and touch nothing behind them."""
+    if count >= BLOCK:
+        store(array, index, block)
+    else:
+        slot = _spill(block)
+        for i in range(count):
+            array[index + i] = slot[i]
 
 
 # Denormals --------------------------------------------------------------------------------------------------------------

@@ -21,7 +21,9 @@ class NeuronType(types.Type):
 
     def __init__(self, neuron):
         self.neuron = neuron
-        super().__init__(name=f"Neuron({neuron.name}, {function_digest(neuron.step)}, {function_digest(neuron.adjoint)})")
+        super().__init__(
+            name=f"Neuron({neuron.name}, {function_digest(neuron.step)}, {function_digest(neuron.adjoint)})"
+        )
 
 
 register_default(NeuronType)(models.OpaqueModel)

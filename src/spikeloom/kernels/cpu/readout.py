@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from spikeloom.kernels.cpu.bits import flush_denormals, restore_denormals, take_next
+from spikeloom.kernels.cpu.bits import flush_denormals, load_first, restore_denormals, store_first, take_next
 from spikeloom.kernels.cpu.compile import kernel
 from spikeloom.kernels.cpu.neuron import adjoint, load_parameters, load_states, step, store_states
-from spikeloom.kernels.cpu.simd import BLOCK, add, full, load, store
+from spikeloom.kernels.cpu.simd import BLOCK, add, full, store
 from spikeloom.kernels.cpu.sources import absorb, clear, current
 
 _ZERO = np.float32(0)
@@ -25,12 +25,12 @@ def forward(counter, width, neuron, source, parameters, state, steps, batch, gro
         steps: T.
         batch: B.
         groups: how many groups the samples are cut into, whatever the number of threads.
-        out: [T, B, N] float32, written.
+        out: [T, B, C] float32, C up to N, written.
         last_state: [S, B, N] float32, written.
     """
     control = flush_denormals()
     neurons = parameters.shape[1]
-    blocks, outputs = neurons // BLOCK, out.ravel()
+    blocks, outputs, many = neurons // BLOCK, out.ravel(), out.shape[2]
     task = take_next(counter)
     while task < blocks * groups:
         k, group = task // groups, task % groups
@@ -40,14 +40,16 @@ def forward(counter, width, neuron, source, parameters, state, steps, batch, gro
             x = load_states(width, neuron, state.ravel(), b * neurons + at, batch * neurons)
             for t in range(steps):
                 x, value = step(neuron, x, full(width, _ZERO), current(width, source, k, b * steps + t), p)
-                store(outputs, (t * batch + b) * neurons + at, value)
+                store_first(outputs, (t * batch + b) * many + at, value, many - at)
             store_states(last_state.ravel(), b * neurons + at, batch * neurons, x)
         task = take_next(counter)
     restore_denormals(control)
 
 
 @kernel
-def backward(counter, width, neuron, sink, parameters, d_out, d_last_state, steps, batch, parts, groups, d_bias, d_state):
+def backward(
+    counter, width, neuron, sink, parameters, d_out, d_last_state, steps, batch, parts, groups, d_bias, d_state
+):
     """Run all blocks backward in time; a task is one part, every `parts`-th block, and one group of samples.
 
     Args:
@@ -56,7 +58,7 @@ def backward(counter, width, neuron, sink, parameters, d_out, d_last_state, step
         neuron: whose adjoint to run.
         sink: of the gradients by the currents.
         parameters: [P, N] float32.
-        d_out: [T, B, N] float32.
+        d_out: [T, B, C] float32, C up to N.
         d_last_state: [S, B, N] float32, by the states after the last step.
         steps: T.
         batch: B.
@@ -67,7 +69,7 @@ def backward(counter, width, neuron, sink, parameters, d_out, d_last_state, step
     """
     control = flush_denormals()
     neurons = parameters.shape[1]
-    d_outputs = d_out.ravel()
+    d_outputs, many = d_out.ravel(), d_out.shape[2]
     task = take_next(counter)
     while task < parts * groups:
         part, group = task // groups, task % groups
@@ -80,7 +82,7 @@ def backward(counter, width, neuron, sink, parameters, d_out, d_last_state, step
                 x = load_states(width, neuron, d_last_state.ravel(), b * neurons + at, batch * neurons)
                 for i in range(steps):
                     t = steps - 1 - i
-                    d_value = load(width, d_outputs, (t * batch + b) * neurons + at)
+                    d_value = load_first(width, d_outputs, (t * batch + b) * many + at, many - at)
                     x, _, d = adjoint(neuron, x, d_value, full(width, _ZERO), p)
                     bias = add(bias, d)
                     absorb(width, sink, k, part, group, b * steps + t, d)

@@ -62,14 +62,10 @@ def forward(
             for k in range(blocks):
                 at = k * BLOCK
                 before = spikes[k, r - 1] if r > b * steps else first_spike[k, b]
-                inner = gather(
-                    width, recurrent, np.uint64(at * neurons), at, silent, ids, np.uint64(0), heard
-                )
+                inner = gather(width, recurrent, np.uint64(at * neurons), at, silent, ids, np.uint64(0), heard)
                 p = load_parameters(width, neuron, parameters.ravel(), at, neurons)
                 x = load_states(width, neuron, states, b * neurons + at, stride)
-                x, margin = step(
-                    neuron, x, select(before, one, zero), add(current(width, source, k, r), inner), p
-                )
+                x, margin = step(neuron, x, select(before, one, zero), add(current(width, source, k, r), inner), p)
                 inside = at_least(margin, load(width, depth, at)) & valid[k]
                 spikes[k, r] = at_least(margin, zero) & valid[k]
                 near[k, r] = inside
@@ -130,7 +126,12 @@ def backward(
     control = flush_denormals()
     blocks, neurons = spikes.shape[0], parameters.shape[1]
     zero, one, stride = full(width, _ZERO), full(width, _ONE), batch * neurons
-    ids, heard, states, fed_back = np.empty(neurons, np.uint32), np.empty(neurons, np.float32), d_state.ravel(), d_spike.ravel()
+    ids, heard, states, fed_back = (
+        np.empty(neurons, np.uint32),
+        np.empty(neurons, np.float32),
+        d_state.ravel(),
+        d_spike.ravel(),
+    )
     b = first + take_next(counter)
     while b < end:
         d_state[:, b] = d_last_state[:, b]

@@ -9,6 +9,7 @@ import numpy as np
 from spikeloom.kernels.cpu.bits import popcount, take_next, trailing_zeros
 from spikeloom.kernels.cpu.compile import inlined, kernel
 from spikeloom.kernels.cpu.simd import BLOCK
+from spikeloom.kernels.cpu.surrogate import slope
 
 CHUNK = 64
 _ONE = np.uint64(1)
@@ -77,22 +78,25 @@ def _write_ids(word, k, ids, at):
 
 
 @kernel
-def pack(counter, scattered, group_start, start, end, packed):
-    """Move the window entries of each block and group of samples to where they belong in one array without gaps.
+def pack(counter, surrogate, scale, margins, group_start, start, end, slopes):
+    """Bring the surrogate's derivative at each window entry into one array without gaps.
 
     Args:
         counter: shared task counter; a task is a block.
-        scattered: [N / 64, B * T * 64] float32.
-        group_start: [G] int64, where each group begins in a row of `scattered`.
-        start: [N / 64, G] int64, where each block and group begins in `packed`.
+        surrogate: whose derivative to take.
+        scale: float32, the surrogate's.
+        margins: [N / 64, B * T * 64] float32, packed to the left in the part of each group of samples.
+        group_start: [G] int64, where each group begins in a row of `margins`.
+        start: [N / 64, G] int64, where each block and group begins in `slopes`.
         end: likewise, where it ends.
-        packed: [E] float32, written.
+        slopes: [E] float32, written.
     """
     k = take_next(counter)
-    while k < scattered.shape[0]:
+    while k < margins.shape[0]:
         for g in range(len(group_start)):
-            size = end[k, g] - start[k, g]
-            packed[start[k, g] : end[k, g]] = scattered[k, group_start[g] : group_start[g] + size]
+            source, target = margins[k, group_start[g] :], slopes[start[k, g] : end[k, g]]
+            for i in range(len(target)):
+                target[i] = slope(surrogate, source[i], scale)
         k = take_next(counter)
 
 

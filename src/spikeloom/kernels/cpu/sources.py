@@ -146,9 +146,7 @@ def _absorb(width, sink, k, part, group, r, d):
         def scattered(width, sink, k, part, group, r, d):
             base = np.uint64(k * sink.inputs * BLOCK)
             begin = sink.row_start[r]
-            add_to_rows(
-                width, sink.d_weight[group], base, sink.ids, begin, begin + sink.spike_count[r], d
-            )
+            add_to_rows(width, sink.d_weight[group], base, sink.ids, begin, begin + sink.spike_count[r], d)
             if sink.d_input.shape[1] > 0:
                 add_products(sink.weight, base, sink.ids, begin, sink.row_start[r + 1], d, sink.d_input[part])
 
