@@ -1,7 +1,20 @@
 """Sparse training of spiking neural networks: only the work that spikes ask for."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from spikeloom.checks import InputError
 from spikeloom.spikes import Spikes
 
+if TYPE_CHECKING:
+    from spikeloom.train.run import load
+
 __version__ = "0.1.0"
-__all__ = ["InputError", "Spikes", "__version__"]
+__all__ = ["InputError", "Spikes", "__version__", "load"]
+
+
+def __getattr__(name: str) -> Any:
+    """`load` and the kernels behind it come when they are asked for: importing spikeloom stays quick."""
+    if name == "load":
+        return import_module("spikeloom.train.run").load
+    raise AttributeError(f"module 'spikeloom' has no attribute {name!r}")

@@ -44,7 +44,8 @@ def loaders(config: Config) -> Loaders:
 
 def _train_and_test(data: DataSettings, seed: int) -> tuple[Dataset, Dataset]:
     if not data.pool:
-        return _part(_open(data, "train"), data.train_samples, seed), _part(_open(data, "test"), data.test_samples, seed)
+        train_part = _part(_open(data, "train"), data.train_samples, seed)
+        return train_part, _part(_open(data, "test"), data.test_samples, seed)
     require(data.dataset == "nmnist", "pool", "a data set of recordings (nmnist)", data.dataset)
     everything = pooled(_folder(data))
     test = data.test_samples or max(1, len(everything) // 5)

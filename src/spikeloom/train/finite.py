@@ -3,9 +3,10 @@
 from collections.abc import Iterable
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from spikeloom.checks import InputError
+from spikeloom.nn import Sequential
 
 REMEDY = "lower learning_rate or gain"
 
@@ -20,7 +21,7 @@ def check(named: Iterable[tuple[str, Tensor | None]], at: str) -> None:
     """Raise if one of these tensors holds a number that is not finite.
 
     Args:
-        named: tensors by the name of their layer and what they are of it, as in "layer 1 weight".
+        named: tensors by the name of their layer and what they are of it, as in "layer 1: weight".
         at: where in the run this is, as it reads after "at".
 
     Raises:
@@ -35,14 +36,14 @@ def check(named: Iterable[tuple[str, Tensor | None]], at: str) -> None:
             )
 
 
-def parameters(network: nn.Module, names: dict[str, str]) -> Iterable[tuple[str, Tensor]]:
-    """A network's parameters, named by layer: `names` says what the first part of a parameter's name stands for."""
-    for name, parameter in network.named_parameters():
-        layer, _, what = name.partition(".")
-        yield f"{names.get(layer, layer)} {what}", parameter
+def parameters(network: Sequential) -> Iterable[tuple[str, Tensor]]:
+    """The parameters of a network, each by its layer and its own name."""
+    for layer in network:
+        for name, parameter in layer.named_parameters():
+            yield f"{layer.label}: {name}", parameter
 
 
-def gradients(network: nn.Module, names: dict[str, str]) -> Iterable[tuple[str, Tensor | None]]:
-    """The same for the gradients."""
-    for name, parameter in parameters(network, names):
-        yield f"gradient of {name}", parameter.grad
+def gradients(network: Sequential) -> Iterable[tuple[str, Tensor | None]]:
+    """The gradients of the same."""
+    for name, parameter in parameters(network):
+        yield f"{name} gradient", parameter.grad

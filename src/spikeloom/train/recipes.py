@@ -12,8 +12,8 @@ def digits() -> Config:
     return Config(
         recipe="digits",
         data=DataSettings(dataset="digits", dt_ms=3.0, steps=100, jitter_pixels=1),
-        network=NetworkSettings(hidden=(256, 128)),
-        training=TrainingSettings(epochs=10, learning_rate=2e-3),
+        network=NetworkSettings(hidden=(256, 128), beta=0.9, loss="per_step"),
+        training=TrainingSettings(epochs=15, learning_rate=5e-3),
     )
 
 
@@ -22,8 +22,8 @@ def nmnist() -> Config:
     return Config(
         recipe="nmnist",
         data=DataSettings(dataset="nmnist", dt_ms=3.0, steps=100, jitter_pixels=2, time_skew=0.1),
-        network=NetworkSettings(hidden=(512, 128)),
-        training=TrainingSettings(epochs=30, learning_rate=2e-3),
+        network=NetworkSettings(hidden=(256, 128), beta=0.9, loss="per_step"),
+        training=TrainingSettings(epochs=30, learning_rate=5e-3),
     )
 
 

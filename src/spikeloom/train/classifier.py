@@ -1,0 +1,112 @@
+"""A network together with how it is fed and how its output is read."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import overload
+
+import torch
+from jaxtyping import Int
+from torch import Tensor, nn
+
+from spikeloom.data.binning import Binning, encode
+from spikeloom.data.events import Events
+from spikeloom.nn import LI, LIF, Sequential
+from spikeloom.nn.losses import OBJECTIVES, Output
+from spikeloom.spikes import Spikes
+from spikeloom.surrogates import from_spec
+from spikeloom.train.config import NetworkSettings
+
+
+class Classifier(nn.Module):
+    """A network that says which class a recording belongs to.
+
+    Args:
+        settings: the network's.
+        binning: how recordings become spikes; says the number of inputs.
+        classes: C.
+
+    Raises:
+        InputError: a setting that a layer refuses.
+    """
+
+    def __init__(self, settings: NetworkSettings, binning: Binning, classes: int) -> None:
+        super().__init__()
+        self.settings, self.binning, self.classes = settings, binning, classes
+        self.network = Sequential(*_layers(settings, binning, classes))
+        self.objective = OBJECTIVES[settings.loss]
+
+    def forward(self, spikes: Spikes) -> Output:
+        """The output for spikes of `binning.steps` steps, from states of zero."""
+        output, _ = self.network(spikes)
+        return output  # type: ignore[no-any-return]
+
+    def activity(self, spikes: Spikes) -> dict[str, float]:
+        """By layer, the fraction of neurons and steps that spiked in the last forward pass, which took `spikes`."""
+        hidden = {name: layer.last_activity for name, layer in self._spiking_layers()}
+        return {"input": spikes.activity} | hidden
+
+    @torch.no_grad()
+    def spikes_of_layers(self, spikes: Spikes) -> dict[str, Spikes]:
+        """By layer, the spikes that a batch makes, beginning with the batch itself."""
+        raster, x = {"input": spikes}, spikes
+        for name, layer in self._spiking_layers():
+            x, _ = layer(x)
+            raster[name] = x
+        return raster
+
+    @overload
+    def predict(self, events: Events) -> int: ...
+    @overload
+    def predict(self, events: Sequence[Events]) -> list[int]: ...
+    @torch.no_grad()
+    def predict(self, events: Events | Sequence[Events]) -> int | list[int]:
+        """The class of a recording, or of each in a list.
+
+        Args:
+            events: recordings of the sensor the network was trained on (`binning.sensor`); what comes after
+                `binning.steps` steps is cut off.
+
+        Raises:
+            InputError: a recording that cannot be used.
+        """
+        if isinstance(events, Events):
+            return self.predict([events])[0]
+        return [int(label) for label in self.objective.classes(self(encode(events, self.binning)))]
+
+    def loss(self, output: Output, labels: Int[Tensor, "B"]) -> Tensor:
+        """The loss of a batch, a scalar."""
+        return self.objective.loss(output, labels)
+
+    def _spiking_layers(self) -> list[tuple[str, LIF]]:
+        return [(f"layer {i}", layer) for i, layer in enumerate(self.network, start=1) if isinstance(layer, LIF)]
+
+
+def _layers(settings: NetworkSettings, binning: Binning, classes: int) -> list[nn.Module]:
+    sizes = [binning.neurons, *settings.hidden]
+    layers: list[nn.Module] = [
+        _spiking(settings, binning, inputs, neurons, recurrent=settings.recurrent)
+        for inputs, neurons in pairwise(sizes)
+    ]
+    if settings.readout == "spikes":
+        return [*layers, _spiking(settings, binning, sizes[-1], classes, recurrent=False)]
+    if settings.readout == "linear":
+        return [*layers, nn.Linear(sizes[-1], classes, bias=settings.bias)]
+    return [*layers, LI(sizes[-1], classes, beta=settings.readout_beta, gain=settings.gain, bias=settings.bias)]
+
+
+def _spiking(settings: NetworkSettings, binning: Binning, inputs: int, neurons: int, *, recurrent: bool) -> LIF:
+    decay = {"beta": settings.beta} if settings.tau_ms is None else {"tau_ms": settings.tau_ms, "dt_ms": binning.dt_ms}
+    return LIF(
+        inputs,
+        neurons,
+        **decay,
+        threshold=settings.threshold,
+        second_threshold=settings.second_threshold,
+        gain=settings.gain,
+        reset=settings.reset,
+        surrogate=from_spec(settings.surrogate),
+        recurrent=recurrent,
+        bias=settings.bias,
+        max_activity=settings.max_activity,
+        sparse=settings.sparse,
+    )

@@ -1,0 +1,147 @@
+"""The training loop."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.optim import AdamW
+
+from spikeloom.data.loader import Loader
+from spikeloom.nn import LIF
+from spikeloom.spikes import Spikes
+from spikeloom.train import finite, schedule
+from spikeloom.train.classifier import Classifier
+from spikeloom.train.config import TrainingSettings
+from spikeloom.train.datasets import Loaders
+from spikeloom.train.metrics import Metrics, Tally
+from spikeloom.train.report import Report
+from spikeloom.train.run import Run
+
+
+@dataclass
+class Trainer:
+    """What one training step needs and changes.
+
+    Args:
+        model: whose weights are trained.
+        optimizer: over all of them.
+        settings: of the training.
+        total: training steps of the whole run.
+        done: training steps so far.
+    """
+
+    model: Classifier
+    optimizer: AdamW
+    settings: TrainingSettings
+    total: int
+    done: int = 0
+
+    def step(self, spikes: Spikes, labels: Tensor, at: str) -> tuple[float, Tensor]:
+        """Train on a batch; returns its loss and the classes found before the step.
+
+        Raises:
+            InputError: a loss, gradient or weight that is not finite, naming the layer and `at`.
+        """
+        model = self.model
+        self._set_schedules()
+        output = model(spikes)
+        loss = model.loss(output, labels)
+        # Spikes are 0 or 1 whatever the weights, so a loss that is not finite began in the last layer.
+        finite.check([(f"{model.network[-1].label}: loss", loss)], at)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        # Before the step, so that the weights stay usable; after it, because a weight can overflow in it.
+        finite.check(finite.gradients(model.network), at)
+        self.optimizer.step()
+        finite.check(finite.parameters(model.network), at)
+        self.done += 1
+        return loss.item(), model.objective.classes(output)
+
+    def _set_schedules(self) -> None:
+        for group in self.optimizer.param_groups:
+            group["lr"] = schedule.learning_rate(self.done, self.total, self.settings)
+        if self.settings.anneal_window:
+            final = self.model.settings.second_threshold
+            for layer in self.model.network:
+                if isinstance(layer, LIF):
+                    layer.get_buffer("second_threshold").fill_(schedule.second_threshold(self.done, final))
+
+
+def fit(model: Classifier, batches: Loaders, settings: TrainingSettings, run: Run, report: Report) -> Metrics:
+    """Train a network, and leave the chosen epoch's weights in it and in the run folder.
+
+    With validation samples the epoch with the best accuracy on them is chosen, among equals the one with the lowest
+    loss; without, the last.
+
+    Args:
+        model: with the weights to start from.
+        batches: to train on, to choose by and to test on.
+        settings: epochs, learning rate and the like.
+        run: where metrics and weights go.
+        report: where progress goes.
+
+    Returns:
+        The chosen epoch's metrics, on the validation samples if there are any.
+
+    Raises:
+        InputError: data that cannot be used, or numbers that are not finite.
+    """
+    # torch's default implementation of Adam is about ten times slower on a CPU than its fused one.
+    optimizer = AdamW(model.network.parameters(), weight_decay=settings.weight_decay, fused=True)
+    trainer = Trainer(model, optimizer, settings, total=settings.epochs * len(batches.train))
+    best: Metrics | None = None
+    for epoch in range(1, settings.epochs + 1):
+        latest = _train_epoch(trainer, batches.train, epoch, report)
+        _note(latest, run, report)
+        if batches.validation is not None:
+            latest = evaluate(model, batches.validation, epoch, "validation", report)
+            _note(latest, run, report)
+        if batches.validation is None or best is None or _is_better(latest, best):
+            best = latest
+            run.save(model)
+    assert best is not None  # there is at least one epoch
+    weights = run.weights()
+    assert weights is not None  # the best epoch saved them
+    model.network.load_state_dict(weights)
+    return best
+
+
+def _train_epoch(trainer: Trainer, loader: Loader, epoch: int, report: Report) -> Metrics:
+    model, tally = trainer.model.train(), Tally()
+    with report.progress(f"epoch {epoch}", len(loader)) as advance:
+        for number, (spikes, labels) in enumerate(loader, start=1):
+            loss, classes = trainer.step(spikes, labels, f"epoch {epoch}, step {number}")
+            tally.add(loss, classes, labels, model.activity(spikes))
+            advance()
+    return tally.metrics(epoch, "train")
+
+
+@torch.no_grad()
+def evaluate(model: Classifier, loader: Loader, epoch: int, split: str, report: Report) -> Metrics:
+    """Loss, accuracy and activity on samples that are not trained on.
+
+    Args:
+        model: whose weights are tested.
+        loader: the samples.
+        epoch: the epoch these weights are of.
+        split: what the samples are called.
+        report: where progress goes.
+    """
+    tally = Tally()
+    model.eval()
+    with report.progress(split, len(loader)) as advance:
+        for spikes, labels in loader:
+            output = model(spikes)
+            loss = model.loss(output, labels).item()
+            tally.add(loss, model.objective.classes(output), labels, model.activity(spikes))
+            advance()
+    return tally.metrics(epoch, split)
+
+
+def _is_better(one: Metrics, other: Metrics) -> bool:
+    return (one.accuracy, -one.loss) > (other.accuracy, -other.loss)
+
+
+def _note(metrics: Metrics, run: Run, report: Report) -> None:
+    run.record(metrics)
+    report.line(f"epoch {metrics.epoch:>3}  {metrics.in_words()}")

@@ -1,0 +1,146 @@
+"""The folder of a run: settings, metrics, weights and picture, and the way back from it to the network."""
+
+import json
+import os
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+import spikeloom.train.metrics as metrics_file
+from spikeloom import plots
+from spikeloom.checks import InputError, require
+from spikeloom.data.binning import Binning
+from spikeloom.data.events import Sensor
+from spikeloom.spikes import Spikes
+from spikeloom.train import finite, settings
+from spikeloom.train.classifier import Classifier
+from spikeloom.train.config import Config
+from spikeloom.train.metrics import Metrics
+
+CONFIG, METRICS, MODEL, RASTER = "config.toml", "metrics.jsonl", "model.safetensors", "raster.png"
+OTHER_RUN = "take config.toml and model.safetensors of one run"
+
+
+class Run:
+    """A new run folder.
+
+    Args:
+        folder: must not exist; the folders above it are made.
+        config: written to config.toml.
+
+    Raises:
+        InputError: the folder exists, or cannot be made.
+    """
+
+    def __init__(self, folder: Path, config: Config) -> None:
+        self.folder, self.config = folder, config
+        require_new(folder)
+        try:
+            folder.mkdir(parents=True)
+        except OSError as error:
+            raise InputError(f"{folder}: expected to make this folder, got {error.strerror}") from error
+        (folder / CONFIG).write_text(settings.to_toml(config), encoding="utf-8")
+
+    def record(self, metrics: Metrics) -> None:
+        """Add a line to metrics.jsonl."""
+        metrics_file.append(self.folder / METRICS, metrics)
+
+    def save(self, model: Classifier) -> None:
+        """Write the weights; a file that stands there is replaced as a whole or not at all."""
+        weights = {name: value.detach().contiguous() for name, value in model.network.state_dict().items()}
+        sensor = model.binning.sensor
+        facts = asdict(sensor) | {"classes": model.classes}
+        partial = self.folder / (MODEL + ".partial")
+        save_file(weights, partial, metadata={"spikeloom": json.dumps(facts)})
+        os.replace(partial, self.folder / MODEL)
+
+    def draw(self, model: Classifier, spikes: Spikes, label: int) -> None:
+        """Draw the raster of a batch's first sample."""
+        layers = model.spikes_of_layers(spikes)
+        title = f"{self.config.recipe}: a sample of class {label}"
+        plots.raster(layers, self.folder / RASTER, dt_ms=self.config.data.dt_ms, title=title)
+
+    def weights(self) -> dict[str, Tensor] | None:
+        """The weights that were saved last; None if none were."""
+        path = self.folder / MODEL
+        return _read(path)[0] if path.exists() else None
+
+
+def require_new(folder: Path) -> None:
+    """Raise if a run folder exists.
+
+    Raises:
+        InputError: it does.
+    """
+    require(not folder.exists(), "run folder", "one that does not exist yet", folder, "choose another with --run")
+
+
+def default_folder(recipe: str) -> Path:
+    """A folder below `runs` that does not exist, named by recipe and time."""
+    stem = f"{recipe}-{time.strftime('%Y%m%d-%H%M%S')}"
+    folder, count = Path("runs") / stem, 1
+    while folder.exists():
+        count += 1
+        folder = Path("runs") / f"{stem}-{count}"
+    return folder
+
+
+def classifier(config: Config, sensor: Sensor, classes: int) -> Classifier:
+    """The network that the settings describe, its weights drawn from their seed.
+
+    Raises:
+        InputError: settings that do not fit each other.
+    """
+    data = config.data
+    crop = None if data.crop is None else (data.crop, data.crop)
+    torch.manual_seed(config.training.seed)
+    return Classifier(config.network, Binning(sensor, data.dt_ms, data.steps, crop), classes)
+
+
+def load(folder: str | os.PathLike[str]) -> Classifier:
+    """The trained network of a run.
+
+    Args:
+        folder: the run's.
+
+    Returns:
+        A network with `predict(events)`; its layers are in `.network`.
+
+    Raises:
+        InputError: no such folder, a file of it missing or broken, or weights of another network.
+
+    Example:
+        net = spikeloom.load("runs/digits-20250101-120000")
+        net.predict(events)
+    """
+    path = Path(folder)
+    require(path.is_dir(), "run folder", "a folder that spikeloom train made", f"{path}, which is no folder")
+    config = settings.from_toml(path / CONFIG)
+    weights, facts = _read(path / MODEL)
+    model = classifier(config, Sensor(facts["width"], facts["height"], facts["polarities"]), facts["classes"])
+    _require_same_shapes(path / MODEL, model.network.state_dict(), weights)
+    finite.check(((f"{path / MODEL}: {name}", value) for name, value in weights.items()), "loading")
+    model.network.load_state_dict(weights)
+    return model.eval()
+
+
+def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, int]]:
+    """The weights in a model file, and the facts that stand beside them."""
+    require(path.is_file(), str(path), "the weights of a run", "no such file", "train first: spikeloom train RECIPE")
+    try:
+        with safe_open(path, framework="pt") as file:
+            facts, names = json.loads((file.metadata() or {})["spikeloom"]), file.keys()
+            return {name: file.get_tensor(name) for name in names}, facts
+    except (SafetensorError, OSError, KeyError, json.JSONDecodeError) as error:
+        raise InputError(f"{path}: expected weights that spikeloom train wrote, got {error}; {OTHER_RUN}") from error
+
+
+def _require_same_shapes(path: Path, expected: dict[str, Tensor], got: dict[str, Tensor]) -> None:
+    for name in sorted(expected.keys() | got.keys()):
+        shapes = [tuple(side[name].shape) if name in side else "no such tensor" for side in (expected, got)]
+        require(shapes[0] == shapes[1], f"{path}: {name}", f"{shapes[0]}, as config.toml has it", shapes[1], OTHER_RUN)
