@@ -5,9 +5,9 @@ import torch
 from jaxtyping import install_import_hook
 
 # Modules whose annotations are checked at every call. Not those that kernels or torch.compile take as they stand: the
-# neurons, the kernels, the operators, and `Spikes`, whose checked constructor torch.compile cannot see through; for its
+# neurons and surrogates, the kernels, the operators, and `Spikes`, whose checked constructor torch.compile cannot see through; for its
 # fields there is `oracle.assert_well_formed`.
-CHECKED = ["spikeloom.surrogates", "spikeloom.reference"]
+CHECKED = ["spikeloom.reference"]
 
 install_import_hook(CHECKED, "shapes.checked")
 pytest.register_assert_rewrite("oracle")
