@@ -5,8 +5,8 @@ import torch
 from jaxtyping import install_import_hook
 
 # Modules whose annotations are checked at every call. Not those that kernels or torch.compile take as they stand: the
-# neurons and surrogates, the kernels, the operators, and `Spikes`, whose checked constructor torch.compile cannot see through; for its
-# fields there is `oracle.assert_well_formed`.
+# neurons and surrogates, the kernels, the operators, and `Spikes`, whose checked constructor torch.compile cannot see
+# through; for its fields there is `oracle.assert_well_formed`.
 CHECKED = ["spikeloom.reference"]
 
 install_import_hook(CHECKED, "shapes.checked")
