@@ -73,8 +73,16 @@ def products(calls: list[Call], hidden: tuple[int, ...]) -> list[Part]:
 def _split(call: Call, neurons: int, seconds: float, without_dx: float) -> list[Part]:
     """A call's products, with their times: all of it, or what it takes without dL/dX and what that takes on top."""
     rows = {product: count for product, count in rows_moved(call).items() if count}
-    shares = {"dw": without_dx, "dx": seconds - without_dx} if len(rows) > 1 else dict.fromkeys(rows, seconds)
-    return [Part(call.name, shares[p], p, BYTES[p] * count * neurons) for p, count in rows.items()]
+    of = {"dw": without_dx, "dx": seconds - without_dx} if len(rows) > 1 else dict.fromkeys(rows, seconds)
+    name = f"{call.name}, {_inputs(call)} to {neurons}"
+    return [Part(name, of[p], p, BYTES[p] * count * neurons) for p, count in rows.items()]
+
+
+def _inputs(call: Call) -> int:
+    """How many rows the weights have that the call works on; those between neurons have one for each of them."""
+    holder = call.get("source") or call.get("sink")
+    inputs = call.get("inputs") if holder is None else holder.inputs
+    return call.get("parameters").shape[1] if inputs is None else int(inputs)
 
 
 def _size(call: Call, hidden: tuple[int, ...]) -> int:

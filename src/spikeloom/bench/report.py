@@ -76,7 +76,7 @@ def _title(result: Result) -> str:
 
 
 def _contenders(result: Result) -> Any:
-    table = _table("a training step: forward, backward, Adam", "ms", "ours is faster by", "activity", "extra MB")
+    table = _table("training step", "ms", "ours is faster by", "activity", "extra MB")
     for name in (OURS, OWN_DENSE, *rivals()):
         extra = result.extra_bytes.get(name)
         table.add_row(
