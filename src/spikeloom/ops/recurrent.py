@@ -118,7 +118,8 @@ def recurrent_backward(
 
     layer = Layer(neuron, neurons, steps, parameters, parameters)
     upstream = Upstream(d_active, d_last_state, d_last_spike)
-    return added_up(d_input), d_weight, d_bias, *_backward(take, recurrent, layer, saved, upstream)
+    d_inner = _backward(take, recurrent, layer, saved, upstream)
+    return added_up(d_input), d_weight, d_bias, *d_inner
 
 
 @torch.library.custom_op(
