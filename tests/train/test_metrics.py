@@ -37,5 +37,4 @@ def test_a_line_is_one_object_and_lines_add_up(tmp_path: Path) -> None:
 
 
 def test_in_words() -> None:
-    text = Metrics(1, "train", 0.5, 0.25, {"input": 0.01, "layer 1": 0.034}, 99.5).in_words()
-    assert text == "train      loss 0.5000  accuracy  25.00%  100 samples/s  activity input 1.00%, layer 1 3.40%"
+    assert metrics.activity_in_words({"input": 0.01, "layer 1": 0.034}) == "input 1.00%, layer 1 3.40%"

@@ -123,7 +123,8 @@ def highest_membrane(output: Output) -> Int[Tensor, "B"]:
 def majority_vote(output: Output) -> Int[Tensor, "B"]:
     """The class that leads at most steps (Finkbeiner et al. 2024); the first of equals."""
     dense = _dense(output)
-    return functional.one_hot(dense.argmax(2), dense.shape[2]).sum(0).argmax(1)
+    votes = dense.argmax(2).T  # [B, T]
+    return dense.new_zeros(dense.shape[1:]).scatter_add_(1, votes, torch.ones_like(votes, dtype=dense.dtype)).argmax(1)
 
 
 @dataclass(frozen=True)

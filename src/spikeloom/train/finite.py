@@ -8,8 +8,6 @@ from torch import Tensor
 from spikeloom.checks import InputError
 from spikeloom.nn import Sequential
 
-REMEDY = "lower learning_rate or gain"
-
 
 def is_finite(values: Tensor) -> bool:
     """Whether no element is NaN or infinite."""
@@ -17,33 +15,30 @@ def is_finite(values: Tensor) -> bool:
     return bool(torch.isfinite(values.sum())) or bool(torch.isfinite(values).all())
 
 
-def check(named: Iterable[tuple[str, Tensor | None]], at: str) -> None:
+@torch.no_grad()
+def check(named: Iterable[tuple[str, Tensor]], at: str, remedy: str = "lower learning_rate or gain") -> None:
     """Raise if one of these tensors holds a number that is not finite.
 
     Args:
         named: tensors by the name of their layer and what they are of it, as in "layer 1: weight".
-        at: where in the run this is, as it reads after "at".
+        at: where this is, as in "epoch 1, step 3".
+        remedy: what to do about it.
 
     Raises:
         InputError: naming the first such tensor.
     """
     for name, values in named:
-        if values is not None and not is_finite(values.detach()):
-            bad = values.detach()[~torch.isfinite(values.detach())].flatten()
-            raise InputError(
-                f"{name}: expected finite numbers, got {bad[0].item()} in {bad.numel()} of {values.numel()} at {at}; "
-                + REMEDY
-            )
+        if not is_finite(values):
+            bad = values[~torch.isfinite(values)]
+            got = f"{bad[0].item()} in {bad.numel()} of {values.numel()} at {at}"
+            raise InputError(f"{name}: expected finite numbers, got {got}; {remedy}")
 
 
 def parameters(network: Sequential) -> Iterable[tuple[str, Tensor]]:
-    """The parameters of a network, each by its layer and its own name."""
-    for layer in network:
+    """The parameters of a network, each by its layer and its own name.
+
+    The last layer comes first: what is not finite in one layer's gradient spreads to the layers before it.
+    """
+    for layer in reversed(list(network)):
         for name, parameter in layer.named_parameters():
             yield f"{layer.label}: {name}", parameter
-
-
-def gradients(network: Sequential) -> Iterable[tuple[str, Tensor | None]]:
-    """The gradients of the same."""
-    for name, parameter in parameters(network):
-        yield f"{name} gradient", parameter.grad

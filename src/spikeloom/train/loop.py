@@ -10,7 +10,7 @@ from spikeloom.data.loader import Loader
 from spikeloom.nn import LIF
 from spikeloom.spikes import Spikes
 from spikeloom.train import finite, schedule
-from spikeloom.train.classifier import Classifier
+from spikeloom.train.classifier import Classifier, fixed_chance
 from spikeloom.train.config import TrainingSettings
 from spikeloom.train.datasets import Loaders
 from spikeloom.train.metrics import Metrics, Tally
@@ -40,7 +40,7 @@ class Trainer:
         """Train on a batch; returns its loss and the classes found before the step.
 
         Raises:
-            InputError: a loss, gradient or weight that is not finite, naming the layer and `at`.
+            InputError: a loss or weight that is not finite, naming the layer and `at`.
         """
         model = self.model
         self._set_schedules()
@@ -50,9 +50,8 @@ class Trainer:
         finite.check([(f"{model.network[-1].label}: loss", loss)], at)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
-        # Before the step, so that the weights stay usable; after it, because a weight can overflow in it.
-        finite.check(finite.gradients(model.network), at)
         self.optimizer.step()
+        # A gradient that is not finite makes such weights, so this finds both.
         finite.check(finite.parameters(model.network), at)
         self.done += 1
         return loss.item(), model.objective.classes(output)
@@ -91,11 +90,12 @@ def fit(model: Classifier, batches: Loaders, settings: TrainingSettings, run: Ru
     trainer = Trainer(model, optimizer, settings, total=settings.epochs * len(batches.train))
     best: Metrics | None = None
     for epoch in range(1, settings.epochs + 1):
-        latest = _train_epoch(trainer, batches.train, epoch, report)
-        _note(latest, run, report)
+        trained = latest = _train_epoch(trainer, batches.train, epoch, report)
+        run.record(trained)
         if batches.validation is not None:
             latest = evaluate(model, batches.validation, epoch, "validation", report)
-            _note(latest, run, report)
+            run.record(latest)
+        report.line(_epoch_in_words(trained, latest, settings.epochs))
         if batches.validation is None or best is None or _is_better(latest, best):
             best = latest
             run.save(model)
@@ -129,7 +129,7 @@ def evaluate(model: Classifier, loader: Loader, epoch: int, split: str, report: 
     """
     tally = Tally()
     model.eval()
-    with report.progress(split, len(loader)) as advance:
+    with fixed_chance(), report.progress(split, len(loader)) as advance:
         for spikes, labels in loader:
             output = model(spikes)
             loss = model.loss(output, labels).item()
@@ -142,6 +142,10 @@ def _is_better(one: Metrics, other: Metrics) -> bool:
     return (one.accuracy, -one.loss) > (other.accuracy, -other.loss)
 
 
-def _note(metrics: Metrics, run: Run, report: Report) -> None:
-    run.record(metrics)
-    report.line(f"epoch {metrics.epoch:>3}  {metrics.in_words()}")
+def _epoch_in_words(trained: Metrics, latest: Metrics, epochs: int) -> str:
+    validation = f"  validation {latest.accuracy:7.2%}" if latest.split == "validation" else ""
+    hidden = " ".join(f"{value:.1%}" for name, value in trained.activity.items() if name != "input")
+    return (
+        f"epoch {trained.epoch:>{len(str(epochs))}} of {epochs}  loss {trained.loss:.4f}  train {trained.accuracy:7.2%}"
+        f"{validation}  {trained.samples_per_s:5.0f} samples/s  active {hidden}"
+    )

@@ -33,13 +33,6 @@ class Metrics:
         """One line, without its end."""
         return json.dumps(asdict(self), allow_nan=False)
 
-    def in_words(self) -> str:
-        """The same for people."""
-        return (
-            f"{self.split:<10} loss {self.loss:.4f}  accuracy {self.accuracy:7.2%}  "
-            f"{self.samples_per_s:.0f} samples/s  activity {activity_in_words(self.activity)}"
-        )
-
 
 def activity_in_words(activity: dict[str, float]) -> str:
     """Activities as percentages, each after its layer."""

@@ -1,6 +1,8 @@
 """A run from its settings to its last line, and the evaluation of one."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,7 +13,7 @@ from spikeloom.nn import init
 from spikeloom.train import run as runs
 from spikeloom.train import settings
 from spikeloom.train.classifier import Classifier
-from spikeloom.train.config import Config
+from spikeloom.train.config import Config, TrainingSettings
 from spikeloom.train.datasets import Loaders, loaders
 from spikeloom.train.loop import evaluate, fit
 from spikeloom.train.metrics import Metrics, activity_in_words, read
@@ -49,7 +51,11 @@ def train(config: Config, folder: Path | None = None, report: Report | None = No
     report = report or Report()
     folder = folder or runs.default_folder(config.recipe)
     runs.require_new(folder)
-    prepare_threads(config.training.threads)
+    with computing(config.training):
+        return _train(config, folder, report)
+
+
+def _train(config: Config, folder: Path, report: Report) -> Outcome:
     batches = loaders(config)
     started = time.perf_counter()
     dataset = batches.train.dataset
@@ -88,20 +94,29 @@ def evaluate_run(folder: Path, data: str | None, split: str, report: Report | No
     model = runs.load(folder)
     config = settings.from_toml(folder / runs.CONFIG)
     changed = replace(config.data, path=data or config.data.path, jitter_pixels=0, time_skew=0.0, event_drop=0.0)
-    prepare_threads(config.training.threads)
-    loader = getattr(loaders(replace(config, data=changed)), split)
-    if loader is None:
-        raise InputError(f"split: expected train or test, got {split}; the run held nothing out (validation = 0)")
     epochs = [line.epoch for line in read(folder / runs.METRICS) if line.split == "test"]
-    metrics = evaluate(model, loader, epochs[-1] if epochs else 0, split, report)
-    report.line(metrics.in_words())
+    with computing(config.training):
+        loader = getattr(loaders(replace(config, data=changed)), split)
+        if loader is None:
+            raise InputError(f"split: expected train or test, got {split}; the run held nothing out (validation = 0)")
+        metrics = evaluate(model, loader, epochs[-1] if epochs else 0, split, report)
+    report.line(
+        f"{split} accuracy {metrics.accuracy:.2%}, loss {metrics.loss:.4f}, {metrics.samples_per_s:.0f} samples/s\n"
+        f"activity {activity_in_words(metrics.activity)}"
+    )
     return metrics
 
 
-def prepare_threads(threads: int | None) -> None:
-    """Set the number of worker threads, and flush denormal floats to zero: decaying adjoints become such, and slow."""
+@contextmanager
+def computing(settings: TrainingSettings) -> Iterator[None]:
+    """While open, use so many threads, and flush denormal floats to zero: decaying adjoints become such, and slow."""
+    threads, flushing = torch.get_num_threads(), float(torch.tensor(1e-38) * 1e-3) == 0.0
     torch.set_flush_denormal(True)
-    if threads is not None:
+    torch.set_num_threads(settings.threads or threads)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(flushing)
         torch.set_num_threads(threads)
 
 
