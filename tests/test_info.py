@@ -1,0 +1,44 @@
+"""What is said of a machine, and that one which tells little is no error."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from spikeloom import info
+
+
+def test_caches_have_units() -> None:
+    assert info._in_words(48 << 10) == "48 KiB"
+    assert info._in_words(2 << 20) == "2 MiB"
+    assert info._in_words(None) == "unknown"
+
+
+def test_a_machine_that_tells_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def refuse(*arguments: object, **options: object) -> None:
+        raise FileNotFoundError("sysctl")
+
+    monkeypatch.setattr(info, "cache_bytes", lambda level: None)
+    monkeypatch.setattr(info, "processor", lambda: "")
+    monkeypatch.setattr(info.platform, "system", lambda: "Darwin")
+    monkeypatch.setattr(subprocess, "run", refuse)
+    monkeypatch.setenv("SPIKELOOM_CACHE", str(tmp_path / "nothing"))
+    facts = dict(info.facts())
+    assert facts["processor"] == facts["cache L1"] == facts["cache L3"] == "unknown"
+    assert facts["kernels"].startswith("none compiled yet")
+
+
+def test_a_mac_is_asked_for_its_caches(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = {"hw.l1dcachesize": "65536", "hw.l2cachesize": "4194304", "machdep.cpu.brand_string": "Apple M9"}
+    monkeypatch.setattr(info, "cache_bytes", lambda level: None)
+    monkeypatch.setattr(info, "_sysctl", lambda name: answers.get(name, ""))
+    facts = dict(info.facts())
+    assert (facts["processor"], facts["cache L1"], facts["cache L2"]) == ("Apple M9", "64 KiB", "4 MiB")
+    assert facts["cache L3"] == "unknown"
+
+
+def test_compiled_kernels_are_counted_by_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("scan.forward-0a", "scan.forward-0b", "readout.forward-0c"):
+        (tmp_path / f"{name}.bin").touch()
+    monkeypatch.setenv("SPIKELOOM_CACHE", str(tmp_path))
+    assert dict(info.facts())["kernels"] == "readout.forward, scan.forward (2)"
