@@ -146,12 +146,14 @@ def _add_eval(commands: "Commands") -> None:
 
 
 def _add_bench(commands: "Commands") -> None:
+    from spikeloom.bench import CASES
+
     about = "measure this machine"
     benches = commands.add_parser("bench", help=about, description=about, **_epilog(BENCH_EXAMPLES))
     about = "time one training step of the paper's shapes, beside plain torch and beside what the host can do"
     kinds = benches.add_subparsers(title="what", metavar="WHAT", required=True)
     parser = kinds.add_parser("step", help=about, description=about, **_epilog(BENCH_EXAMPLES))
-    parser.add_argument("--case", choices=("nmnist", "shd", "dvs"), default="nmnist", help="default: nmnist")
+    parser.add_argument("--case", choices=tuple(CASES), default="nmnist", help="default: nmnist")
     parser.add_argument("--activity", metavar="A", type=float, default=0.015, help="of the input; default: 0.015")
     parser.add_argument(
         "--hidden-activity", metavar="H", type=float, default=0.015, help="of the hidden layers; default: 0.015"
