@@ -3,7 +3,8 @@
 import os
 import platform
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -75,6 +76,20 @@ def call_flushed(threads: int, function: Callable[..., T], *arguments: Any) -> T
         raise value
     result: T = value
     return result
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch work on the calling thread alone.
+
+    A loop over time around small tensors gains nothing from threads, and on a busy machine waits for them at each step.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def flushes_denormals() -> bool:

@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from spikeloom.bench import host
 from spikeloom.bench.cases import Workload
 from spikeloom.bench.torch_dense import advance
 from spikeloom.checks import require
@@ -14,6 +15,9 @@ from spikeloom.spikes import Spikes
 
 MISS = 0.2
 """How far, as a fraction of what is asked, a hidden layer's activity may lie off."""
+
+SAMPLES = 12
+"""How many samples of the batch are enough to find a layer's factor roughly."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,7 @@ class Problem:
 
 
 @torch.no_grad()
+@host.one_thread()
 def make(workload: Workload) -> Problem:
     """Draw a problem and scale its weights, layer by layer, until each layer spikes as the workload asks.
 
@@ -91,17 +96,31 @@ def _scaled_layer(x: Tensor, neurons: int, workload: Workload, generator: torch.
     bound = 2 * (6 / x.shape[2]) ** 0.5
     count = x.sum(2, keepdim=True) * bound  # [T, B, 1]
 
-    def spikes(factor: float, mean: float) -> tuple[Tensor, Tensor]:
+    def spikes(factor: float, mean: float, samples: int) -> tuple[Tensor, Tensor]:
         within = None if recurrent is None else recurrent * factor
-        return _run(factor * (product + mean * count), within, workload)
+        return _run(factor * (product[:, :samples] + mean * count[:, :samples]), within, workload)
 
-    target = workload.hidden_activity
-    factor, mean = 2 ** bisect(lambda e: _rate(spikes(2**e, 0.0)[0]), target, low=-6.0, high=4.0), 0.0
-    if _rate(spikes(factor, mean)[0]) < target * (1 - MISS / 10):
-        factor, mean = 4.0, bisect(lambda m: _rate(spikes(4.0, m)[0]), target, low=0.0, high=1.0)
-    emitted, window = spikes(factor, mean)
+    def by_factor(exponent: float, samples: int) -> float:
+        return _rate(spikes(2**exponent, 0.0, samples)[0])
+
+    def by_mean(mean: float, samples: int) -> float:
+        return _rate(spikes(4.0, mean, samples)[0])
+
+    target, batch = workload.hidden_activity, x.shape[1]
+    factor, mean = 2 ** _found(by_factor, target, batch, low=-6.0, high=4.0), 0.0
+    emitted, window = spikes(factor, mean, batch)
+    if _rate(emitted) < target * (1 - MISS / 10):
+        factor, mean = 4.0, _found(by_mean, target, batch, low=0.0, high=1.0)
+        emitted, window = spikes(factor, mean, batch)
     within = None if recurrent is None else recurrent * factor
     return Layer(factor * (weight + mean * bound), within, _rate(emitted), _rate(window)), emitted
+
+
+def _found(rate: Callable[[float, int], float], target: float, batch: int, *, low: float, high: float) -> float:
+    """What makes `rate(argument, samples)` the target: roughly from a few samples, then nearby from all of them."""
+    rough = bisect(lambda a: rate(a, min(batch, SAMPLES)), target, low=low, high=high)
+    near = 0.02 * (high - low)
+    return bisect(lambda a: rate(a, batch), target, low=max(low, rough - near), high=min(high, rough + near))
 
 
 def bisect(rate: Callable[[float], float], target: float, *, low: float, high: float) -> float:

@@ -46,6 +46,7 @@ def values(result: Result) -> dict[str, Any]:
             {"name": part.name, "product": part.product, "ms": _rounded(1e3 * part.seconds), "bytes": part.row_bytes}
             for part in result.parts
         ],
+        "steps_ms": {name: [_rounded(1e3 * s) for s in seconds] for name, seconds in result.seconds.items()},
         "denormals_flushed": result.flushed,
         "processor": host.processor(),
         "versions": {name: version(name) for name in ("spikeloom", "torch", "numba")},
