@@ -8,6 +8,8 @@ gradient through to S (Finkbeiner et al. 2024), so the adjoint of a step, with l
     dL/dU[t-1] = beta k lam,    dL/dI[t] = gain lam,    k = 1 - S[t-1] for the reset to zero, else 1.
 """
 
+from functools import cache
+
 from spikeloom.checks import require
 from spikeloom.neurons.neuron import Neuron, detach
 
@@ -54,6 +56,7 @@ RESETS = {
 }
 
 
+@cache
 def neuron(reset: str = "zero") -> Neuron:
     """The leaky integrate-and-fire neuron.
 

@@ -103,6 +103,17 @@ class Blocked(nn.Module):
         """The gradient of the input weights `[out, in]`, copied; None before a backward pass."""
         return self._gradient("weight")
 
+    def _lay_out(self, *, dense: bool) -> None:
+        """Lay the input weights out as a route reads them: block by block, or with whole rows for dense products.
+
+        Their shape stays. This happens when a layer chooses its route, on its first batch.
+        """
+        blocks, rows, lanes = self.weight.shape
+        wanted = (lanes, blocks * lanes, 1) if dense else (rows * lanes, lanes, 1)
+        if self.weight.stride() != wanted and blocks > 1:
+            data = torch.empty_strided(self.weight.shape, wanted).copy_(self.weight.data)
+            self.weight.data, self.weight.grad = data, None
+
     def _matrix(self, name: str) -> Tensor:
         return to_matrix(getattr(self, name).detach(), self.out_features, self._layouts()[name])
 

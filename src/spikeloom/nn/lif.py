@@ -107,6 +107,7 @@ class LIF(Blocked):
         """
         x = checked(x, self.in_features)
         self.route = route_for(x, sparse=self.sparse, chosen=self.route)
+        self._lay_out(dense=not self.route.sparse)
         steps, batch = (x.steps, x.batch) if isinstance(x, Spikes) else x.shape[:2]
         values, spike = self._start(state, batch)
         seed = int(torch.randint(2**62, ())) if self.limit else 0

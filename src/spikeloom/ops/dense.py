@@ -19,30 +19,33 @@ def by_steps(rows: Tensor, steps: int) -> Tensor:
     return rows.view(-1, steps, rows.shape[1]).transpose(0, 1).contiguous()
 
 
+def columns(weight: Tensor) -> Tensor:
+    """`[I, N]` from `[N / 64, I, 64]`: a view where whole rows lie together, which is how a layer on this route lays its
+    weights out; else a copy."""
+    return weight.transpose(0, 1).reshape(weight.shape[1], -1)
+
+
 def currents(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """`[N / 64, R, 64]` from rows `[R, I]` and weights `[N / 64, I, 64]`."""
-    out = x.new_empty(weight.shape[0], x.shape[0], weight.shape[2])
-    for rows, block in zip(out, weight, strict=True):
-        torch.mm(x, block, out=rows)
-    return out if bias is None else out.add_(bias.view(-1, 1, weight.shape[2]))
+    """`[R, N]` from rows `[R, I]` and weights `[N / 64, I, 64]`."""
+    return torch.mm(x, columns(weight)) if bias is None else torch.addmm(bias, x, columns(weight))
 
 
-def weight_gradient(x: Tensor, d_current: Tensor) -> Tensor:
-    """`[N / 64, I, 64]` from rows `[R, I]` and gradients by the currents `[N / 64, R, 64]`."""
-    out = x.new_empty(d_current.shape[0], x.shape[1], d_current.shape[2])
-    for rows, block in zip(out, d_current, strict=True):
-        torch.mm(x.T, block, out=rows)
-    return out
+def weight_gradient(x: Tensor, d_current: Tensor, weight: Tensor) -> Tensor:
+    """`[N / 64, I, 64]`, laid out as the weights are, from rows `[R, I]` and gradients by the currents `[R, N]`."""
+    return as_weights(torch.mm(x.T, d_current), weight)
+
+
+def as_weights(columns: Tensor, weight: Tensor) -> Tensor:
+    """`[I, N]` as `[N / 64, I, 64]`, laid out as the weights are."""
+    blocks = columns.view(columns.shape[0], *weight.shape[::2]).transpose(0, 1)
+    return blocks.contiguous() if weight.is_contiguous() else blocks
 
 
 def input_gradient(d_current: Tensor, weight: Tensor) -> Tensor:
-    """Rows `[R, I]` from gradients by the currents `[N / 64, R, 64]`."""
-    out = weight.new_zeros(d_current.shape[1], weight.shape[1])
-    for rows, block in zip(d_current, weight, strict=True):
-        out.addmm_(rows, block.T)
-    return out
+    """Rows `[R, I]` from gradients by the currents `[R, N]`."""
+    return torch.mm(d_current, columns(weight).T)
 
 
 def stored(current: Tensor) -> tuple[object, int]:
-    """What a `Stored` source or a `Written` sink holds: the flat array, and how many rows a block has."""
+    """What a `Stored` source or a `Written` sink holds: the flat array, and how long its rows are."""
     return flat(current), current.shape[1]

@@ -2,7 +2,7 @@
 
 import torch
 
-from spikeloom.ops.arrays import blocks_of, kernels
+from spikeloom.ops.arrays import kernels
 from spikeloom.ops.dense import by_rows, by_steps, currents, input_gradient, stored, weight_gradient
 from spikeloom.ops.feedforward import SCANNED, fake_gradients, fake_scanned, given_only, save_scanned
 from spikeloom.ops.scans import Layer, Record, Upstream, scan_backward, scan_forward
@@ -37,13 +37,13 @@ def feedforward_dense_backward(
 ):  # type: ignore[no-untyped-def]
     """The gradients of `feedforward_dense`."""
     layer, rows = Layer(neuron, neurons, steps, parameters, parameters), by_rows(x)
-    d_current = weight.new_empty(blocks_of(neurons), rows.shape[0], weight.shape[2])
+    d_current = weight.new_empty(rows.shape[0], parameters.shape[1])
     d_bias, d_state, d_spike = scan_backward(
         kernels("sources").Written(*stored(d_current)), layer, Record(*record, first_spike),
         Upstream(d_active, d_last_state, d_last_spike), parts=weight.shape[0],
     )  # fmt: skip
     d_input = by_steps(input_gradient(d_current, weight), steps) if want_input else x.new_empty(0)
-    return d_input, weight_gradient(rows, d_current), d_bias, d_state, d_spike
+    return d_input, weight_gradient(rows, d_current, weight), d_bias, d_state, d_spike
 
 
 @feedforward_dense_backward.register_fake

@@ -112,13 +112,13 @@ def readout_backward(
 def readout_dense_backward(x, weight, parameters, d_out, d_last_state, outputs, steps, neuron, want_input):  # type: ignore[no-untyped-def]
     """The gradients of `readout_dense`."""
     rows = by_rows(x)
-    d_current = weight.new_empty(weight.shape[0], rows.shape[0], weight.shape[2])
+    d_current = weight.new_empty(rows.shape[0], parameters.shape[1])
     sink = kernels("sources").Written(*stored(d_current))
     d_bias, d_state = _run_backward(
         sink, parameters, d_out, d_last_state, outputs, steps, x.shape[1], neuron, weight.shape[0]
     )
     d_input = by_steps(input_gradient(d_current, weight), steps) if want_input else x.new_empty(0)
-    return d_input, weight_gradient(rows, d_current), d_bias, d_state
+    return d_input, weight_gradient(rows, d_current, weight), d_bias, d_state
 
 
 def _fake_out(parameters, batch, outputs, steps, neuron):  # type: ignore[no-untyped-def]

@@ -9,6 +9,7 @@ from torch import Tensor
 from spikeloom import surrogates
 from spikeloom.neurons import named
 from spikeloom.ops.arrays import (
+    BLOCK,
     array,
     block_parts,
     blocks_of,
@@ -21,7 +22,7 @@ from spikeloom.ops.arrays import (
     width,
     zeros,
 )
-from spikeloom.ops.dense import by_rows, by_steps, currents, stored
+from spikeloom.ops.dense import as_weights, by_rows, by_steps, columns, currents, stored
 from spikeloom.ops.feedforward import SCANNED, fake_gradients, fake_scanned, given_only, save_scanned
 from spikeloom.ops.leave import Left, leave
 from spikeloom.ops.scans import Layer, Record, Scanned, Upstream, added_up, empty_words, given, last_spikes
@@ -73,7 +74,7 @@ def _forward(
     state = layer.start(batch) if state is None else state
     neurons = state.shape[2]
     spikes, near = empty_words(layer.neurons, batch * layer.steps)
-    margins = torch.empty(batch, layer.steps * neurons)  # room for the worst case; what is not written takes no memory
+    margins = torch.empty(batch, layer.steps * neurons + BLOCK)  # room for the worst case; what is not written takes no memory
     entries, last_state = np.empty(batch, np.int64), torch.empty_like(state)
     run(
         kernels("recurrent").forward, width(), named(layer.neuron), source, flat(recurrent), array(layer.parameters),
@@ -144,20 +145,20 @@ def recurrent_dense_backward(
     want_input,
 ):  # type: ignore[no-untyped-def]
     """The gradients of `recurrent_dense`."""
-    rows, d_weight = by_rows(x), torch.zeros_like(weight)
-    d_bias, d_rows = weight.new_zeros(parameters.shape[1]), torch.zeros_like(rows if want_input else rows[:0])
+    rows, d_bias = by_rows(x), zeros(parameters.shape[1])
+    d_columns, d_rows = zeros(rows.shape[1], parameters.shape[1]), torch.empty_like(rows if want_input else rows[:0])
 
     def take(d_current: Tensor, first: int, samples: int) -> None:
         part = slice(first * steps, (first + samples) * steps)
         d_bias.add_(d_current.sum(0))
-        for k, d in enumerate(d_current.split(weight.shape[2], dim=1)):
-            d_weight[k].addmm_(rows[part].T, d)
-            if want_input:
-                d_rows[part].addmm_(d, weight[k].T)
+        d_columns.addmm_(rows[part].T, d_current)
+        if want_input:
+            torch.mm(d_current, columns(weight).T, out=d_rows[part])
 
     layer = Layer(neuron, neurons, steps, parameters, parameters)
     upstream = Upstream(d_active, d_last_state, d_last_spike)
     d_inner = _backward(take, recurrent, layer, Record(*record, first_spike), upstream)
+    d_weight = as_weights(d_columns, weight)
     return by_steps(d_rows, steps) if want_input else d_rows, d_weight, d_bias, *d_inner
 
 

@@ -10,6 +10,7 @@ from torch import Tensor
 from spikeloom import surrogates
 from spikeloom.neurons import named
 from spikeloom.ops.arrays import (
+    BLOCK,
     array,
     block_parts,
     blocks_of,
@@ -98,7 +99,7 @@ def scan_forward(source: Any, layer: Layer, state: Tensor | None, spike: Tensor 
     state = layer.start(batch) if state is None else state
     rows, groups = batch * layer.steps, sample_groups(blocks, batch)
     spikes, near = empty_words(layer.neurons, rows)
-    margins = torch.empty(blocks, rows * 64)  # room for the worst case; what is not written takes no memory
+    margins = torch.empty(blocks, (rows + groups) * BLOCK)  # room for the worst case; what is not written takes no memory
     entries = np.empty((blocks, batch), np.int64)
     last_state = torch.empty_like(state)
     run(
@@ -113,7 +114,7 @@ def scan_forward(source: Any, layer: Layer, state: Tensor | None, spike: Tensor 
     end = entry_end[:, np.append(firsts[1:], batch) - 1]
     surrogate = surrogates.from_spec(layer.surrogate)
     run(
-        kernels("rows").pack, surrogate, np.float32(surrogate.scale), array(margins), firsts * layer.steps * 64, start,
+        kernels("rows").pack, surrogate, np.float32(surrogate.scale), array(margins), (firsts * layer.steps + np.arange(groups)) * BLOCK, start,
         end, array(slope),
     )  # fmt: skip
     left = leave(spikes, near, limit=layer.limit, seed=layer.seed)

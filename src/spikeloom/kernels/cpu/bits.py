@@ -80,13 +80,17 @@ def _expand_native(typing, width, array, index, bits):
 
 @intrinsic
 def _compress_native(typing, array, index, bits, block):
+    """Pack in a register and write all of it: packing into memory takes a dozen cycles, and the next write covers the rest."""
+
     def generate(context, builder, signature, arguments):
         lanes, at = block.lanes, at_index(context, builder, signature, arguments, 1)
         first = context.make_array(array)(context, builder, arguments[0]).data
+        vector = ir.VectorType(_FLOAT, lanes)
         masks = words_of(builder, arguments[2], lanes)
         for mask, part in zip(masks, parts_of(builder, arguments[3]), strict=True):
-            pointer = builder.gep(first, [at])
-            call(builder, f"llvm.masked.compressstore.v{lanes}f32", ir.VoidType(), [part, pointer, mask])
+            zero = ir.Constant(vector, [0.0] * lanes)
+            packed = call(builder, f"llvm.x86.avx512.mask.compress.v{lanes}f32", vector, [part, zero, mask])
+            builder.store(packed, builder.bitcast(builder.gep(first, [at]), vector.as_pointer()), align=4)
             at = builder.add(at, _count(builder, mask, lanes))
         return context.get_dummy_value()
 
@@ -120,18 +124,24 @@ def _fill(typing, width, pointer):
     return BlockType(width.lanes)(width, pointer), generate
 
 
+NATIVE = binding.get_host_cpu_features().get("avx512f", False)
+
+
 def expand(width, array, index, bits):
     """A block that takes the next number of a flat array for each set bit, and zero elsewhere."""
 
 
 def compress(array, index, bits, block):
-    """Write the numbers of a block whose bit is set, one behind the other, from `array[index]` on."""
+    """Write the numbers of a block whose bit is set, one behind the other, from `array[index]` on.
+
+    The 64 places behind the last of them may be overwritten.
+    """
 
 
 # Only AVX-512 packs and unpacks by an instruction; elsewhere LLVM would branch 64 times where two bits are set.
 @overload(expand, inline="never")
 def _expand(width, array, index, bits):
-    if width.lanes == 16:
+    if width.lanes == 16 and NATIVE:
         return lambda width, array, index, bits: _expand_native(width, array, index, bits)
 
     def by_bit(width, array, index, bits):
@@ -147,7 +157,7 @@ def _expand(width, array, index, bits):
 
 @overload(compress, inline="never")
 def _compress(array, index, bits, block):
-    if block.lanes == 16:
+    if block.lanes == 16 and NATIVE:
         return lambda array, index, bits, block: _compress_native(array, index, bits, block)
 
     def by_bit(array, index, bits, block):

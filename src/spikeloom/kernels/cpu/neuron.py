@@ -4,6 +4,7 @@ So a kernel is compiled for each neuron by itself, found again in the cache, and
 """
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numba
@@ -30,12 +31,17 @@ register_default(NeuronType)(models.OpaqueModel)
 
 
 @typeof_impl.register(Neuron)
-def _typeof_neuron(neuron, context) -> NeuronType:
+def _typeof_neuron(neuron, context):
+    return _type_of(neuron)
+
+
+@cache
+def _type_of(neuron):
     return NeuronType(neuron)
 
 
 @unbox(NeuronType)
-def _unbox_neuron(kind: NeuronType, value, context) -> NativeValue:
+def _unbox_neuron(kind, value, context):
     return NativeValue(context.context.get_dummy_value())
 
 

@@ -54,8 +54,8 @@ def forward(
         groups: how many groups the samples are cut into, whatever the number of threads.
         spikes: [N / 64, B * T] uint64, written: who spiked.
         near: likewise, who is in its window.
-        margins: [N / 64, B * T * 64] float32, written: the margins inside the window, packed to the left in the part of
-            each group of samples.
+        margins: [N / 64, (B * T + groups) * 64] float32, written: the margins inside the window, packed to the left in the
+            part of each group of samples, which has room for a block more than it needs.
         entries: [N / 64, B] int64, written: how many of them each sample has.
         last_state: [S, B, N] float32, written.
     """
@@ -66,7 +66,7 @@ def forward(
         k, group = task // groups, task % groups
         _forward_block(
             width, neuron, source, parameters.ravel(), depth, valid[k], state.ravel(), first_spike[k], steps, batch,
-            batch * group // groups, batch * (group + 1) // groups,
+            batch * group // groups, batch * (group + 1) // groups, group,
             spikes[k], near[k], margins[k], entries[k], last_state.ravel(), k, neurons,
         )  # fmt: skip
         task = take_next(counter)
@@ -75,14 +75,14 @@ def forward(
 
 @inlined
 def _forward_block(
-    width, neuron, source, parameters, depth, valid, state, first_spike, steps, batch, first_sample, end_sample,
+    width, neuron, source, parameters, depth, valid, state, first_spike, steps, batch, first_sample, end_sample, group,
     spikes, near, margins, entries, last_state, k, neurons,
 ):  # fmt: skip
     zero, one = full(width, _ZERO), full(width, _ONE)
     at = k * BLOCK
     p = load_parameters(width, neuron, parameters, at, neurons)
     edge = load(width, depth, at)
-    stored = np.uint64(first_sample * steps * BLOCK)
+    stored = np.uint64((first_sample * steps + group) * BLOCK)
     for b in range(first_sample, end_sample):
         x = load_states(width, neuron, state, b * neurons + at, batch * neurons)
         fired = first_spike[b]

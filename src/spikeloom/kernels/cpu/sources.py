@@ -29,10 +29,10 @@ class Gathered(NamedTuple):
 
 
 class Stored(NamedTuple):
-    """Currents that are there already: flat [N / 64, B * T, 64]."""
+    """Currents that are there already: flat [B * T, N]."""
 
     current: Any
-    rows: Any
+    neurons: Any
 
 
 class Scattered(NamedTuple):
@@ -52,10 +52,10 @@ class Scattered(NamedTuple):
 
 
 class Written(NamedTuple):
-    """Gradients by the currents, stored as they come: flat [N / 64, B * T, 64]."""
+    """Gradients by the currents, stored as they come: flat [B * T, N]."""
 
     d_current: Any
-    rows: Any
+    neurons: Any
 
 
 def current(width, source, k, r):
@@ -120,7 +120,7 @@ def _current(width, source, k, r):
             )  # fmt: skip
 
         return gathered
-    return lambda width, source, k, r: load(width, source.current, (k * source.rows + r) * BLOCK)
+    return lambda width, source, k, r: load(width, source.current, r * source.neurons + k * BLOCK)
 
 
 @overload(clear)
@@ -151,4 +151,4 @@ def _absorb(width, sink, k, part, group, r, d):
                 add_products(sink.weight, base, sink.ids, begin, sink.row_start[r + 1], d, sink.d_input[part])
 
         return scattered
-    return lambda width, sink, k, part, group, r, d: store(sink.d_current, (k * sink.rows + r) * BLOCK, d)
+    return lambda width, sink, k, part, group, r, d: store(sink.d_current, r * sink.neurons + k * BLOCK, d)

@@ -1,6 +1,7 @@
 """A surrogate as an argument of kernels, compiled in like a neuron: see `neuron`."""
 
 import math
+from functools import cache
 
 import numba
 from numba import types
@@ -24,7 +25,12 @@ register_default(SurrogateType)(models.OpaqueModel)
 
 @typeof_impl.register(Surrogate)
 def _typeof_surrogate(surrogate, context):
-    return SurrogateType(type(surrogate))
+    return _type_of(type(surrogate))
+
+
+@cache
+def _type_of(kind):
+    return SurrogateType(kind)
 
 
 @unbox(SurrogateType)
