@@ -1,0 +1,47 @@
+"""The same bits on any number of threads: outputs and gradients of every operator."""
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+from adaptive import ADAPTIVE
+from engine import ROUTES, run_operators
+from ops.readouts import problem, run_operator
+from oracle import random_case
+
+from spikeloom.neurons import Neuron, lif
+
+
+@pytest.fixture(autouse=True)
+def _threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("neuron", [lif.neuron(), ADAPTIVE], ids=lambda n: n.name)
+@pytest.mark.parametrize("recurrent", [False, True], ids=["feedforward", "recurrent"])
+@pytest.mark.parametrize("sparse", ROUTES.values(), ids=ROUTES)
+@pytest.mark.parametrize(("neurons", "batch"), [(700, 3), (65, 33), (1, 2)])
+def test_layers(neuron: Neuron, recurrent: bool, sparse: bool, neurons: int, batch: int) -> None:
+    case = random_case(neuron=neuron, recurrent=recurrent, bias=True, neurons=neurons, batch=batch, inputs=150)
+    results = []
+    for threads in (1, 2, 3, 2):
+        torch.set_num_threads(threads)
+        results.append(run_operators(case, sparse=sparse, cut=9, limit=9 if neurons > 9 else 0, seed=3))
+    for other in results[1:]:
+        for name, value in results[0].items():
+            assert torch.equal(value.nan_to_num(), other[name].nan_to_num()), name
+
+
+@pytest.mark.parametrize("sparse", ROUTES.values(), ids=ROUTES)
+@pytest.mark.parametrize("outputs", [10, 700])
+def test_readout(sparse: bool, outputs: int) -> None:
+    given = problem(inputs=200, outputs=outputs, batch=20, steps=10, seed=0)
+    results = []
+    for threads in (1, 2, 3, 2):
+        torch.set_num_threads(threads)
+        results.append(run_operator(given, sparse=sparse))
+    for other in results[1:]:
+        for name, value in results[0].items():
+            assert torch.equal(value, other[name]), name
