@@ -1,4 +1,4 @@
-"""A small data set in N-MNIST's format that a network learns in a second: each class moves in its own part of the sensor."""
+"""A small data set in N-MNIST's format that a network learns in a second: each class has its own part of the sensor."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ SMALL = {
 
 
 def write_nmnist(folder: Path, *, train: int = 8, test: int = 4, classes: int = 3, seed: int = 0) -> Path:
-    """Write so many recordings of each class, with 120 events in 40 ms each, into Train and Test; returns the folder."""
+    """Write so many recordings of each class, 120 events in 40 ms, into Train and Test; returns the folder."""
     rng = np.random.default_rng(seed)
     for split, count in (("Train", train), ("Test", test)):
         for label in range(classes):

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 # Above this share of active ids a sparse step takes longer than its dense products; measured by
 # `spikeloom bench step`, see docs/design/performance.md.
-CROSSOVER = {16: 0.30, 8: 0.30, 4: 0.30}
+CROSSOVER = {16: 0.25, 8: 0.25, 4: 0.25}
 
 
 class Route(NamedTuple):

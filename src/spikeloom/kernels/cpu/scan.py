@@ -11,7 +11,7 @@ import numpy as np
 from spikeloom.kernels.cpu.bits import compress, expand, flush_denormals, popcount, restore_denormals, take_next
 from spikeloom.kernels.cpu.compile import inlined, kernel
 from spikeloom.kernels.cpu.neuron import adjoint, load_parameters, load_states, step, store_states
-from spikeloom.kernels.cpu.simd import BLOCK, add, at_least, full, load, multiply, select, store
+from spikeloom.kernels.cpu.simd import BLOCK, add, at_least, full, heaviside, load, multiply, select, store
 from spikeloom.kernels.cpu.sources import absorb, clear, current
 
 _ZERO, _ONE = np.float32(0), np.float32(1)
@@ -85,13 +85,13 @@ def _forward_block(
     stored = np.uint64((first_sample * steps + group) * BLOCK)
     for b in range(first_sample, end_sample):
         x = load_states(width, neuron, state, b * neurons + at, batch * neurons)
-        fired = first_spike[b]
+        spike = select(first_spike[b], one, zero)
         before = stored
         for r in range(b * steps, (b + 1) * steps):
-            x, margin = step(neuron, x, select(fired, one, zero), current(width, source, k, r), p)
-            fired = at_least(margin, zero) & valid
+            x, margin = step(neuron, x, spike, current(width, source, k, r), p)
+            spike = heaviside(margin)
             inside = at_least(margin, edge) & valid
-            spikes[r] = fired
+            spikes[r] = at_least(margin, zero) & valid
             near[r] = inside
             compress(margins, stored, inside, margin)
             stored += popcount(inside)

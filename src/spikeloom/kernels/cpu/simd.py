@@ -214,6 +214,20 @@ def at_least(typing, a, b):
 
 
 @intrinsic
+def heaviside(typing, a):
+    """One where `a >= 0`, else zero; as a select by `at_least`, but without the way through a word of bits."""
+
+    def generate(context, builder, signature, arguments):
+        lanes, steps = a.lanes, []
+        for x in parts_of(builder, arguments[0]):
+            zero, one = (ir.Constant(x.type, [number] * lanes) for number in (0.0, 1.0))
+            steps.append(builder.select(builder.fcmp_ordered(">=", x, zero), one, zero))
+        return pack(builder, steps)
+
+    return a(a), generate
+
+
+@intrinsic
 def select(typing, bits, a, b):
     """`a` where the bit is set, else `b`."""
 
