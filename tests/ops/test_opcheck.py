@@ -1,0 +1,152 @@
+"""torch's own check of every operator: schema, gradient registration, shapes for tracers, and tracing itself."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from engine import spread, windowed
+from torch import Tensor
+from torch.testing._internal.optests.aot_autograd import aot_autograd_check
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_map_only
+
+from spikeloom.neurons import lif
+from spikeloom.nn.blocked import to_blocks
+from spikeloom.ops import arrays
+from spikeloom.surrogates import SuperSpike
+
+STEPS, BATCH, INPUTS, NEURONS = 4, 3, 20, 70
+FULL = arrays.padded(NEURONS)
+OPERATORS = (
+    "feedforward", "feedforward_dense", "product", "readout", "readout_dense", "recurrent", "recurrent_dense", "select",
+)  # fmt: skip
+# Every optional argument given, and none.
+OPTIONS = {"bare": {"full": False, "limit": 0}, "full": {"full": True, "limit": 4}}
+# torch's check of tracing needs a first output of floating point, see `outputs`.
+BUT_TRACING = ("test_schema", "test_autograd_registration", "test_faketensor")
+
+Arguments = tuple[object, ...]
+Operator = Callable[..., Any]
+Options = dict[str, Any]
+
+
+def uniform(*shape: int, seed: int, grad: bool = True) -> Tensor:
+    x = torch.rand(*shape, generator=torch.Generator().manual_seed(seed)) - 0.5
+    return x.requires_grad_(grad)
+
+
+def blocked(inputs: int, *, seed: int, rows: int | None = None) -> Tensor:
+    return to_blocks(uniform(NEURONS, inputs, seed=seed, grad=False), rows=rows).requires_grad_()
+
+
+def source(*, dense: bool) -> tuple[Tensor, ...]:
+    """The input, with entries that spiked and others only in their window."""
+    x = (uniform(STEPS, BATCH, INPUTS, seed=0, grad=False) > 0.3).float()
+    if dense:
+        return (x.requires_grad_(),)
+    spikes = windowed(x, uniform(STEPS, BATCH, INPUTS, seed=1, grad=False) > 0.1)
+    return spikes.ids, spikes.row_start, spikes.spike_count, spikes.active.requires_grad_()
+
+
+def state(*, full: bool) -> tuple[Tensor | None, Tensor | None]:
+    if not full:
+        return None, None
+    return uniform(1, BATCH, FULL, seed=2), (uniform(BATCH, FULL, seed=3, grad=False) > 0.3).float().requires_grad_()
+
+
+def layer(name: str, *, full: bool, limit: int) -> Arguments:
+    """The arguments of a layer of spiking neurons."""
+    weights = [blocked(INPUTS, seed=4)]
+    if "recurrent" in name:
+        weights.append(blocked(NEURONS, seed=5, rows=FULL))
+    bias = uniform(FULL, seed=6) if full else None
+    parameters = torch.stack([spread(value, NEURONS) for value in (0.9, 1.0, 0.3)])
+    numbers = (STEPS, NEURONS, lif.neuron().name, SuperSpike().spec, limit, 7)
+    return (
+        *source(dense="dense" in name),
+        *weights,
+        bias,
+        parameters,
+        spread(-0.2, NEURONS),
+        *state(full=full),
+        *numbers,
+    )
+
+
+def readout(name: str, *, full: bool) -> Arguments:
+    bias, start = (uniform(FULL, seed=6), state(full=True)[0]) if full else (None, None)
+    parameters = torch.stack([spread(0.9, NEURONS), spread(1.0, NEURONS)])
+    return *source(dense="dense" in name), blocked(INPUTS, seed=4), bias, parameters, start, NEURONS, STEPS, "li"
+
+
+def arguments(name: str, *, full: bool, limit: int) -> Arguments:
+    if name == "select":
+        return uniform(STEPS * BATCH, FULL, seed=8), torch.full((FULL,), -0.2), SuperSpike().spec
+    if name == "product":
+        return *source(dense=False), blocked(INPUTS, seed=4)
+    return readout(name, full=full) if "readout" in name else layer(name, full=full, limit=limit)
+
+
+def operator(name: str) -> Operator:
+    return getattr(torch.ops.spikeloom, name).default  # type: ignore[no-any-return]
+
+
+def outputs(op: Operator, given: Arguments) -> tuple[Tensor, ...]:
+    """What an operator returns, floating point first: torch's check adds all sums in the type of the first."""
+    copies = [x.clone() if isinstance(x, Tensor) else x for x in given]
+    out = op(*copies)
+    return tuple(sorted(out if isinstance(out, tuple) else (out,), key=lambda x: not x.is_floating_point()))
+
+
+class Recorder(TorchDispatchMode):
+    """Keeps the arguments of every call of one operator."""
+
+    def __init__(self, op: Operator) -> None:
+        super().__init__()
+        self.op, self.calls = op, []  # type: ignore[var-annotated]
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+        if func is self.op:
+            self.calls.append(args)
+        return func(*args, **(kwargs or {}))
+
+
+all_options = pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+
+
+@all_options
+@pytest.mark.parametrize("name", OPERATORS)
+def test_schema_registration_and_shapes(name: str, options: Options) -> None:
+    given = arguments(name, **options)
+    torch.library.opcheck(operator(name), given, test_utils=BUT_TRACING)
+
+
+@all_options
+@pytest.mark.parametrize("name", OPERATORS)
+def test_traced_outputs_and_gradients_are_those_of_eager(name: str, options: Options) -> None:
+    op, given = operator(name), arguments(name, **options)
+    aot_autograd_check(lambda *x: outputs(op, x), given, {}, dynamic=True, check_gradients="auto")
+
+
+@pytest.mark.parametrize("want_input", [True, False], ids=["input", "no_input"])
+@all_options
+@pytest.mark.parametrize("name", [name for name in OPERATORS if name != "select"])
+def test_backward(name: str, options: Options, want_input: bool) -> None:
+    """On the arguments with which autograd itself calls it."""
+    given = list(arguments(name, **options))
+    place = 0 if "dense" in name else 3
+    given[place] = given[place].detach().requires_grad_(want_input)  # type: ignore[attr-defined]
+    backward = operator(f"{name}_backward")
+    loss = sum((x**2).sum() for x in outputs(operator(name), tuple(given)) if x.requires_grad)
+    with Recorder(backward) as recorder:
+        loss.backward()  # type: ignore[union-attr]
+    assert len(recorder.calls) == 1
+    torch.library.opcheck(backward, tree_map_only(Tensor, Tensor.detach, recorder.calls[0]))
+
+
+def test_no_operator_is_forgotten() -> None:
+    registered = {
+        name.removeprefix("spikeloom::") for name in torch._C._dispatch_get_all_op_names() if "spikeloom" in name
+    }
+    assert registered == {*OPERATORS, *(f"{name}_backward" for name in OPERATORS if name != "select")}
