@@ -7,7 +7,6 @@ surrogate's primitive is flat.
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -36,10 +35,14 @@ class Surrogate(ABC):
 
     scale: float
     formula: ClassVar[str]
-    slope: ClassVar[Callable[[Any, Any], Any]]
 
     def __post_init__(self) -> None:
         require(0 < self.scale < math.inf, "scale", "a finite number above 0", self.scale)
+
+    @staticmethod
+    @abstractmethod
+    def slope(x: Any, k: Any) -> Any:
+        """The derivative as a function of margin and scale."""
 
     @abstractmethod
     def primitive(self, margin: Tensor) -> Tensor:

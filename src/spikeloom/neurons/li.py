@@ -8,14 +8,14 @@
 from spikeloom.neurons.neuron import Neuron
 
 
-def _step(state, spike, current, p):  # type: ignore[no-untyped-def]
+def _step(state, spike, current, p):
     (membrane,) = state
     beta, gain = p
     membrane = beta * membrane + gain * current
     return (membrane,), membrane
 
 
-def _adjoint(d_state, d_margin, spike, p):  # type: ignore[no-untyped-def]
+def _adjoint(d_state, d_margin, spike, p):
     (d_membrane,) = d_state
     beta, gain = p
     d_membrane = d_membrane + d_margin

@@ -14,35 +14,35 @@ from spikeloom.checks import require
 from spikeloom.neurons.neuron import Neuron, detach
 
 
-def _step_zero(state, spike, current, p):  # type: ignore[no-untyped-def]
+def _step_zero(state, spike, current, p):
     (membrane,) = state
     beta, gain, threshold = p
     membrane = beta * (membrane * (1.0 - detach(spike))) + gain * current
     return (membrane,), membrane - threshold
 
 
-def _adjoint_zero(d_state, d_margin, spike, p):  # type: ignore[no-untyped-def]
+def _adjoint_zero(d_state, d_margin, spike, p):
     (d_membrane,) = d_state
     beta, gain, _ = p
     d_membrane = d_membrane + d_margin
     return (beta * (d_membrane * (1.0 - spike)),), 0.0, gain * d_membrane
 
 
-def _step_subtract(state, spike, current, p):  # type: ignore[no-untyped-def]
+def _step_subtract(state, spike, current, p):
     (membrane,) = state
     beta, gain, threshold = p
     membrane = beta * (membrane - threshold * detach(spike)) + gain * current
     return (membrane,), membrane - threshold
 
 
-def _step_none(state, spike, current, p):  # type: ignore[no-untyped-def]
+def _step_none(state, spike, current, p):
     (membrane,) = state
     beta, gain, threshold = p
     membrane = beta * membrane + gain * current
     return (membrane,), membrane - threshold
 
 
-def _adjoint_through(d_state, d_margin, spike, p):  # type: ignore[no-untyped-def]
+def _adjoint_through(d_state, d_margin, spike, p):
     (d_membrane,) = d_state
     beta, gain, _ = p
     d_membrane = d_membrane + d_margin

@@ -12,15 +12,15 @@ from spikeloom.checks import require
 class Neuron:
     """A neuron's equations for one time step.
 
-    Both functions use nothing but their arguments, numbers and the operators `+ - *` and `detach`, so that they run on tensors of any
-    dtype and inside compiled kernels alike. The neuron spikes where its margin is at least zero.
+    Both functions use nothing but their arguments, numbers, `detach` and the operators `+ - *`, so that they run on
+    tensors of any dtype and inside compiled kernels alike. The neuron spikes where its margin is at least zero.
 
     Args:
         name: `module` or `module.variant`, from which `named` finds it again.
         step: `step(state, spike, current, p) -> (state, margin)`. `state` is a tuple as in `states`; `spike` is the
             neuron's own spike of the step before, 0 or 1; `p` is a tuple as in `parameters`.
         adjoint: `adjoint(d_state, d_margin, spike, p) -> (d_state, d_spike, d_current)`: from the loss's derivatives by
-            what `step` returned to those by what it was given. `d_spike` is 0.0 where the step lets no gradient through.
+            what `step` returned to those by what it was given. `d_spike` is 0.0 where no gradient passes.
         states: the names of the states.
         parameters: the names of the parameters.
     """
@@ -45,7 +45,8 @@ def named(name: str) -> Neuron:
     """
     module, _, variant = name.partition(".")
     try:
-        return importlib.import_module(f"spikeloom.neurons.{module}").neuron(*([variant] if variant else []))
+        found: Neuron = importlib.import_module(f"spikeloom.neurons.{module}").neuron(*([variant] if variant else []))
     except ModuleNotFoundError:
         require(False, "neuron", "the name of a module in spikeloom.neurons", name)
         raise
+    return found

@@ -1,4 +1,4 @@
-"""What all layers share: weights kept in blocks of 64 neurons, as the kernels read them, and seen as matrices outside."""
+"""What all layers share: weights in blocks of 64 neurons, as the kernels read them, and seen as matrices outside."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from spikeloom.ops.arrays import BLOCK, blocks_of, padded
 
 
 def to_blocks(matrix: Float[Tensor, "N I"], *, rows: int | None = None) -> Float[Tensor, "K R 64"]:
-    """A matrix `[out, in]` in blocks of 64 outputs: `[out / 64, in, 64]`, padded with zeros to full blocks and `rows`."""
+    """A matrix `[out, in]` in blocks of 64 outputs, `[out / 64, in, 64]`, zeros where there is nothing."""
     outputs, inputs = matrix.shape
     full = matrix.new_zeros(rows or inputs, padded(outputs))
     full[:inputs, :outputs] = matrix.T
@@ -64,7 +64,10 @@ class Blocked(nn.Module):
     `weight_gradient` and `state_dict` show it as `[out, in]`.
     """
 
+    beta: Tensor
+    gain: Tensor
     bias: nn.Parameter | None
+    label: str
 
     def __init__(self, in_features: int, out_features: int, *, bias: bool) -> None:
         super().__init__()

@@ -9,7 +9,7 @@ from spikeloom.checks import require
 from spikeloom.neurons import li
 from spikeloom.nn import init
 from spikeloom.nn.blocked import Blocked, decay, per_neuron
-from spikeloom.nn.inputs import check_finite, checked, route_for
+from spikeloom.nn.inputs import check_finite, checked
 from spikeloom.nn.state import State
 from spikeloom.ops.arrays import padded
 from spikeloom.spikes import Spikes

@@ -38,14 +38,14 @@ class LIF(Blocked):
         tau_ms: instead of beta, the membrane's time constant in ms: beta = exp(-dt_ms / tau_ms).
         dt_ms: the length of a step in ms, beside tau_ms.
         threshold: of the membrane, a number or `[N]`.
-        second_threshold: lower edge of the gradient window, at most the threshold; a number or `[N]`. `-inf`: no window.
+        second_threshold: lower edge of the gradient window, at most the threshold; a number or `[N]`, -inf for none.
         gain: factor of the current, a number or `[N]`.
         reset: "zero", "subtract" or "none".
         surrogate: whose derivative stands for the spike's.
         recurrent: whether the neurons hear each other, all to all.
         bias: whether there is a bias.
         max_activity: None, or the share of the neurons, above 0 and up to 1, that may leave the layer in a step:
-            K = max(2, 2 floor(a N / 2)) ids, spikes first, then those in their window; of too many a random subset stays.
+            K = max(2, 2 floor(a N / 2)) ids, spikes first, then those in their window; of too many a random part stays.
             The neurons still reset, and hear each other, by all their spikes. `dropped` counts what was lost.
         sparse: True or False to demand a route, "auto" to let the first batch choose.
 
@@ -56,6 +56,9 @@ class LIF(Blocked):
         >>> layer = LIF(700, 128, tau_ms=20, dt_ms=1, recurrent=True)
         >>> spikes, state = layer(torch.zeros(100, 8, 700))
     """
+
+    threshold: Tensor
+    second_threshold: Tensor
 
     def __init__(
         self,
@@ -198,11 +201,13 @@ class LIF(Blocked):
         if state is None:
             return None, None
         wanted = (batch, self.out_features)
-        require(state.spike is not None, "state", "one that a layer of this kind returned", "one without spikes")
-        for tensor in (*state.values, state.spike):
+        spike = state.spike
+        require(spike is not None, "state", "one that a layer of this kind returned", "one without spikes")
+        assert spike is not None
+        for tensor in (*state.values, spike):
             require(tuple(tensor.shape) == wanted, "state", f"tensors {wanted}, [B, N]", tuple(tensor.shape))
         missing = (0, padded(self.out_features) - self.out_features)
-        return nn.functional.pad(torch.stack(state.values), missing), nn.functional.pad(state.spike, missing)
+        return nn.functional.pad(torch.stack(state.values), missing), nn.functional.pad(spike, missing)
 
     def _save_to_state_dict(self, destination: dict[str, Any], prefix: str, keep_vars: bool) -> None:
         super()._save_to_state_dict(destination, prefix, keep_vars)

@@ -1,6 +1,7 @@
 """Layers one behind the other."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -36,7 +37,8 @@ class Sequential(nn.Module):
             if i > 0:
                 wanted, got = layers[i - 1].out_features, layer.in_features
                 require(got == wanted, f"layer {i + 1}", f"in_features {wanted}, as layer {i} has neurons", got)
-            layer.label = f"layer {i + 1} ({type(layer).__name__} {layer.in_features}-{layer.out_features})"
+            name = f"layer {i + 1} ({type(layer).__name__} {layer.in_features}-{layer.out_features})"
+            layer.label = name
             self.add_module(str(i), layer)
 
     def forward(self, x: Spikes | Tensor, state: Sequence[object] | None = None) -> tuple[Spikes | Tensor, States]:
@@ -72,11 +74,11 @@ class Sequential(nn.Module):
         widths = {key: max(len(row[key]) for row in rows) for key in rows[0]}
         return "\n".join("  ".join(row[key].ljust(widths[key]) for key in rows[0]).rstrip() for row in rows)
 
-    def __iter__(self) -> Iterator[nn.Module]:
-        return iter(self._modules.values())  # type: ignore[arg-type]
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._modules.values())
 
     def __len__(self) -> int:
         return len(self._modules)
 
-    def __getitem__(self, index: int) -> nn.Module:
+    def __getitem__(self, index: int) -> Any:
         return list(self)[index]

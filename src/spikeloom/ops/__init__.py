@@ -1,4 +1,4 @@
-"""The operators that torch sees: each a `torch.library` op with its gradient, shapes for tracers, and kernels by device."""
+"""The operators that torch sees: `torch.library` ops with their gradients, shapes for tracers, kernels by device."""
 
 from spikeloom.ops.feedforward import feedforward
 from spikeloom.ops.feedforward_dense import feedforward_dense

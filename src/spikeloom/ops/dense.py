@@ -20,8 +20,8 @@ def by_steps(rows: Tensor, steps: int) -> Tensor:
 
 
 def columns(weight: Tensor) -> Tensor:
-    """`[I, N]` from `[N / 64, I, 64]`: a view where whole rows lie together, which is how a layer on this route lays its
-    weights out; else a copy."""
+    """`[I, N]` from `[N / 64, I, 64]`: a view where whole rows lie together, as a layer on this route lays its weights
+    out; else a copy."""
     return weight.transpose(0, 1).reshape(weight.shape[1], -1)
 
 

@@ -13,20 +13,36 @@ SCANNED = (
 )
 _FORWARD = (
     "(Tensor ids, Tensor row_start, Tensor spike_count, Tensor active, Tensor weight, Tensor? bias, Tensor parameters, "
-    "Tensor depth, Tensor? state, Tensor? spike, int steps, int neurons, str neuron, str surrogate, int limit, int seed) -> "
+    "Tensor depth, Tensor? state, Tensor? spike, int steps, int neurons, str neuron, str surrogate, int limit, "
+    "int seed) -> "
 )
 _BACKWARD = (
     "(Tensor ids, Tensor row_start, Tensor spike_count, Tensor weight, Tensor parameters, Tensor[] record, "
-    "Tensor? first_spike, Tensor? d_active, Tensor? d_last_state, Tensor? d_last_spike, int steps, int neurons, str neuron, bool want_input) "
+    "Tensor? first_spike, Tensor? d_active, Tensor? d_last_state, Tensor? d_last_spike, int steps, int neurons, "
+    "str neuron, bool want_input) "
     "-> (Tensor d_input, Tensor d_weight, Tensor d_bias, Tensor d_state, Tensor d_spike)"
 )
 
 
 @torch.library.custom_op("spikeloom::feedforward", mutates_args=(), device_types="cpu", schema=_FORWARD + SCANNED)
 def feedforward(
-    ids, row_start, spike_count, active, weight, bias, parameters, depth, state, spike,
-    steps, neurons, neuron, surrogate, limit, seed,
-):  # type: ignore[no-untyped-def]  # fmt: skip
+    ids,
+    row_start,
+    spike_count,
+    active,
+    weight,
+    bias,
+    parameters,
+    depth,
+    state,
+    spike,
+    steps,
+    neurons,
+    neuron,
+    surrogate,
+    limit,
+    seed,
+):
     """Currents from the rows of the inputs' ids, then the neurons' scan.
 
     Args:
@@ -84,28 +100,59 @@ def fake_scanned(
 
 @feedforward.register_fake
 def _fake(
-    ids, row_start, spike_count, active, weight, bias, parameters, depth, state, spike,
-    steps, neurons, neuron, surrogate, limit, seed,
-):  # type: ignore[no-untyped-def]  # fmt: skip
+    ids,
+    row_start,
+    spike_count,
+    active,
+    weight,
+    bias,
+    parameters,
+    depth,
+    state,
+    spike,
+    steps,
+    neurons,
+    neuron,
+    surrogate,
+    limit,
+    seed,
+):
     return fake_scanned(parameters, spike_count.shape[0] // steps, steps, neurons, neuron, limit)
 
 
 @torch.library.custom_op("spikeloom::feedforward_backward", mutates_args=(), device_types="cpu", schema=_BACKWARD)
 def feedforward_backward(
-    ids, row_start, spike_count, weight, parameters, record, first_spike, d_active, d_last_state, d_last_spike,
-    steps, neurons, neuron, want_input,
-):  # type: ignore[no-untyped-def]  # fmt: skip
+    ids,
+    row_start,
+    spike_count,
+    weight,
+    parameters,
+    record,
+    first_spike,
+    d_active,
+    d_last_state,
+    d_last_spike,
+    steps,
+    neurons,
+    neuron,
+    want_input,
+):
     """The gradients of `feedforward`: in the inputs' windows, in the weight rows of inputs that spiked."""
     layer = Layer(neuron, neurons, steps, parameters, parameters)
-    saved = Record(*record, first_spike)
+    saved = Record(*record)._replace(first_spike=first_spike)
     parts = parts_for(layer, want_input=want_input)
     groups = sample_groups(weight.shape[0], spike_count.shape[0] // steps)
     d_weight = weight.new_empty(groups, *weight.shape)
     d_input = weight.new_empty(parts, ids.shape[0] if want_input else 0)
     sink = kernels("sources").Scattered(
-        flat(weight), d_weight.numpy().reshape(groups, -1), weight.shape[1], unsigned(ids), unsigned(row_start),
-        unsigned(spike_count), d_input.numpy(),
-    )  # fmt: skip
+        flat(weight),
+        d_weight.numpy().reshape(groups, -1),
+        weight.shape[1],
+        unsigned(ids),
+        unsigned(row_start),
+        unsigned(spike_count),
+        d_input.numpy(),
+    )
     d_bias, d_state, d_spike = scan_backward(
         sink, layer, saved, Upstream(d_active, d_last_state, d_last_spike), parts=parts
     )
@@ -114,16 +161,28 @@ def feedforward_backward(
 
 @feedforward_backward.register_fake
 def _fake_backward(
-    ids, row_start, spike_count, weight, parameters, record, first_spike, d_active, d_last_state, d_last_spike,
-    steps, neurons, neuron, want_input,
-):  # type: ignore[no-untyped-def]  # fmt: skip
+    ids,
+    row_start,
+    spike_count,
+    weight,
+    parameters,
+    record,
+    first_spike,
+    d_active,
+    d_last_state,
+    d_last_spike,
+    steps,
+    neurons,
+    neuron,
+    want_input,
+):
     return (
         weight.new_empty(ids.shape[0] if want_input else 0),
         *fake_gradients(weight, parameters, spike_count.shape[0] // steps, neuron),
     )
 
 
-def fake_gradients(weight, parameters, batch, neuron):  # type: ignore[no-untyped-def]
+def fake_gradients(weight, parameters, batch, neuron):
     """The shapes of the gradients by weight, bias, state and first spikes."""
     neurons = parameters.shape[1]
     states = len(named(neuron).states)
@@ -135,32 +194,39 @@ def fake_gradients(weight, parameters, batch, neuron):  # type: ignore[no-untype
     )
 
 
-def save_scanned(context, inputs, outputs, *, first):  # type: ignore[no-untyped-def]
+def save_scanned(context, inputs, outputs, *, first):
     """Save the tensors `first`, how many they are, what `Record` lists, and the layer's sizes."""
     scanned = Scanned(*outputs)
     context.set_materialize_grads(False)
     bias, (state, spike, steps, neurons, neuron) = inputs[-11], inputs[-8:-3]
     context.sizes, context.given = (steps, neurons, neuron), (bias is not None, state is not None, spike is not None)
     context.save_for_backward(
-        *first, scanned.row_start, scanned.spike_count, scanned.spikes, scanned.near, scanned.kept, scanned.slope,
-        scanned.entry_end, spike,
-    )  # fmt: skip
+        *first,
+        scanned.row_start,
+        scanned.spike_count,
+        scanned.spikes,
+        scanned.near,
+        scanned.kept,
+        scanned.slope,
+        scanned.entry_end,
+        spike,
+    )
     context.mark_non_differentiable(scanned.slope)
 
 
-def given_only(ctx, d_weights, d_bias, d_state, d_spike):  # type: ignore[no-untyped-def]
+def given_only(ctx, d_weights, d_bias, d_state, d_spike):
     """The gradients in the order of the operators' arguments from `weight` on, None for what was not given."""
     bias, state, spike = ctx.given
     inner = (d_bias if bias else None, None, None, d_state if state else None, d_spike if spike else None)
     return *d_weights, *inner, *[None] * 6
 
 
-def _setup(ctx, inputs, output):  # type: ignore[no-untyped-def]
+def _setup(ctx, inputs, output):
     ids, row_start, spike_count, _, weight, _, parameters = inputs[:7]
     save_scanned(ctx, inputs, output, first=(ids, row_start, spike_count, weight, parameters))
 
 
-def _backward(ctx, *upstream):  # type: ignore[no-untyped-def]
+def _backward(ctx, *upstream):
     ids, row_start, spike_count, weight, parameters, *record, first_spike = ctx.saved_tensors
     want_input = ctx.needs_input_grad[3]
     d_input, d_weight, *d_others = feedforward_backward(

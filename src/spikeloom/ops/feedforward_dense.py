@@ -19,7 +19,7 @@ _BACKWARD = (
 
 
 @torch.library.custom_op("spikeloom::feedforward_dense", mutates_args=(), device_types="cpu", schema=_FORWARD + SCANNED)
-def feedforward_dense(x, weight, bias, parameters, depth, state, spike, steps, neurons, neuron, surrogate, limit, seed):  # type: ignore[no-untyped-def]
+def feedforward_dense(x, weight, bias, parameters, depth, state, spike, steps, neurons, neuron, surrogate, limit, seed):
     """As `ops.feedforward`, for a dense input `x` `[T, B, I]` of any real numbers."""
     layer = Layer(neuron, neurons, steps, parameters, depth, surrogate, limit, seed)
     source = kernels("sources").Stored(*stored(currents(by_rows(x), weight, bias)))
@@ -27,21 +27,24 @@ def feedforward_dense(x, weight, bias, parameters, depth, state, spike, steps, n
 
 
 @feedforward_dense.register_fake
-def _fake(x, weight, bias, parameters, depth, state, spike, steps, neurons, neuron, surrogate, limit, seed):  # type: ignore[no-untyped-def]
+def _fake(x, weight, bias, parameters, depth, state, spike, steps, neurons, neuron, surrogate, limit, seed):
     return fake_scanned(parameters, x.shape[1], steps, neurons, neuron, limit)
 
 
 @torch.library.custom_op("spikeloom::feedforward_dense_backward", mutates_args=(), device_types="cpu", schema=_BACKWARD)
 def feedforward_dense_backward(
     x, weight, parameters, record, first_spike, d_active, d_last_state, d_last_spike, steps, neurons, neuron, want_input
-):  # type: ignore[no-untyped-def]
+):
     """The gradients of `feedforward_dense`."""
     layer, rows = Layer(neuron, neurons, steps, parameters, parameters), by_rows(x)
     d_current = weight.new_empty(rows.shape[0], parameters.shape[1])
     d_bias, d_state, d_spike = scan_backward(
-        kernels("sources").Written(*stored(d_current)), layer, Record(*record, first_spike),
-        Upstream(d_active, d_last_state, d_last_spike), parts=weight.shape[0],
-    )  # fmt: skip
+        kernels("sources").Written(*stored(d_current)),
+        layer,
+        Record(*record)._replace(first_spike=first_spike),
+        Upstream(d_active, d_last_state, d_last_spike),
+        parts=weight.shape[0],
+    )
     d_input = by_steps(input_gradient(d_current, weight), steps) if want_input else x.new_empty(0)
     return d_input, weight_gradient(rows, d_current, weight), d_bias, d_state, d_spike
 
@@ -49,16 +52,16 @@ def feedforward_dense_backward(
 @feedforward_dense_backward.register_fake
 def _fake_backward(
     x, weight, parameters, record, first_spike, d_active, d_last_state, d_last_spike, steps, neurons, neuron, want_input
-):  # type: ignore[no-untyped-def]
+):
     return (x.new_empty(x.shape if want_input else (0,)), *fake_gradients(weight, parameters, x.shape[1], neuron))
 
 
-def _setup(ctx, inputs, output):  # type: ignore[no-untyped-def]
+def _setup(ctx, inputs, output):
     x, weight, _, parameters = inputs[:4]
     save_scanned(ctx, inputs, output, first=(x, weight, parameters))
 
 
-def _backward(ctx, *upstream):  # type: ignore[no-untyped-def]
+def _backward(ctx, *upstream):
     x, weight, parameters, *record, first_spike = ctx.saved_tensors
     want_input = ctx.needs_input_grad[0]
     d_input, d_weight, *d_others = feedforward_dense_backward(

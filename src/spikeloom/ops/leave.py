@@ -52,7 +52,12 @@ def leave(spikes: Tensor, near: Tensor, *, limit: int, seed: int) -> Left:
     ids = torch.empty(int(row_start[-1]), dtype=torch.int32)
     active = torch.empty(ids.shape[0])
     run(
-        kernels("rows").list_ids, unsigned(spikes), unsigned(kept), array(row_start), array(spike_count),
-        unsigned(ids), array(active),
-    )  # fmt: skip
+        kernels("rows").list_ids,
+        unsigned(spikes),
+        unsigned(kept),
+        array(row_start),
+        array(spike_count),
+        unsigned(ids),
+        array(active),
+    )
     return Left(ids, row_start, spike_count, active, kept if limit else kept.new_empty(0), dropped.sum())

@@ -25,31 +25,57 @@ def _forward(
     state = zeros(len(kind.states), batch, neurons) if state is None else state
     last_state = torch.empty_like(state)
     run(
-        kernels("readout").forward, width(), kind, source, array(parameters), array(state), steps, batch,
-        sample_groups(neurons // BLOCK, batch), array(out), array(last_state),
-    )  # fmt: skip
+        kernels("readout").forward,
+        width(),
+        kind,
+        source,
+        array(parameters),
+        array(state),
+        steps,
+        batch,
+        sample_groups(neurons // BLOCK, batch),
+        array(out),
+        array(last_state),
+    )
     return out, last_state
 
 
 def _run_backward(
-    sink: Any, parameters: Tensor, d_out: Tensor | None, d_last_state: Tensor | None, outputs: int, steps: int,
-    batch: int, neuron: str, parts: int,
-) -> tuple[Tensor, Tensor]:  # fmt: skip
+    sink: Any,
+    parameters: Tensor,
+    d_out: Tensor | None,
+    d_last_state: Tensor | None,
+    outputs: int,
+    steps: int,
+    batch: int,
+    neuron: str,
+    parts: int,
+) -> tuple[Tensor, Tensor]:
     neurons, states = parameters.shape[1], len(named(neuron).states)
     groups = sample_groups(neurons // BLOCK, batch)
     d_bias, d_state = parameters.new_empty(groups, neurons), parameters.new_empty(states, batch, neurons)
     run(
-        kernels("readout").backward, width(), named(neuron), sink, array(parameters),
-        array(given(d_out, steps, batch, outputs)), array(given(d_last_state, states, batch, neurons)), steps, batch,
-        parts, groups, array(d_bias), array(d_state),
-    )  # fmt: skip
+        kernels("readout").backward,
+        width(),
+        named(neuron),
+        sink,
+        array(parameters),
+        array(given(d_out, steps, batch, outputs)),
+        array(given(d_last_state, states, batch, neurons)),
+        steps,
+        batch,
+        parts,
+        groups,
+        array(d_bias),
+        array(d_state),
+    )
     return added_up(d_bias), d_state
 
 
 @torch.library.custom_op(
     "spikeloom::readout", mutates_args=(), device_types="cpu", schema=f"({_SPIKES}, Tensor active, {_LAYER}) -> {_OUT}"
 )
-def readout(ids, row_start, spike_count, active, weight, bias, parameters, state, outputs, steps, neuron):  # type: ignore[no-untyped-def]
+def readout(ids, row_start, spike_count, active, weight, bias, parameters, state, outputs, steps, neuron):
     """Currents from the rows of the inputs' ids, then the neurons' scan.
 
     Args:
@@ -78,19 +104,21 @@ def readout(ids, row_start, spike_count, active, weight, bias, parameters, state
 @torch.library.custom_op(
     "spikeloom::readout_dense", mutates_args=(), device_types="cpu", schema=f"(Tensor x, {_LAYER}) -> {_OUT}"
 )
-def readout_dense(x, weight, bias, parameters, state, outputs, steps, neuron):  # type: ignore[no-untyped-def]
+def readout_dense(x, weight, bias, parameters, state, outputs, steps, neuron):
     """As `readout`, for a dense input `x` `[T, B, I]` of any real numbers."""
     source = kernels("sources").Stored(*stored(currents(by_rows(x), weight, bias)))
     return _forward(source, parameters, state, outputs, steps, x.shape[1], neuron)
 
 
 @torch.library.custom_op(
-    "spikeloom::readout_backward", mutates_args=(), device_types="cpu",
+    "spikeloom::readout_backward",
+    mutates_args=(),
+    device_types="cpu",
     schema=f"({_SPIKES}, {_SAVED}, bool want_input) -> {_GRADIENTS}",
-)  # fmt: skip
+)
 def readout_backward(
     ids, row_start, spike_count, weight, parameters, d_out, d_last_state, outputs, steps, neuron, want_input
-):  # type: ignore[no-untyped-def]
+):
     """The gradients of `readout`."""
     batch = spike_count.shape[0] // steps
     groups = sample_groups(weight.shape[0], batch)
@@ -98,18 +126,25 @@ def readout_backward(
     d_weight = weight.new_empty(groups, *weight.shape)
     d_input = weight.new_empty(parts, ids.shape[0] if want_input else 0)
     sink = kernels("sources").Scattered(
-        flat(weight), d_weight.numpy().reshape(groups, -1), weight.shape[1], unsigned(ids), unsigned(row_start),
-        unsigned(spike_count), d_input.numpy(),
-    )  # fmt: skip
+        flat(weight),
+        d_weight.numpy().reshape(groups, -1),
+        weight.shape[1],
+        unsigned(ids),
+        unsigned(row_start),
+        unsigned(spike_count),
+        d_input.numpy(),
+    )
     d_bias, d_state = _run_backward(sink, parameters, d_out, d_last_state, outputs, steps, batch, neuron, parts)
     return added_up(d_input), added_up(d_weight), d_bias, d_state
 
 
 @torch.library.custom_op(
-    "spikeloom::readout_dense_backward", mutates_args=(), device_types="cpu",
+    "spikeloom::readout_dense_backward",
+    mutates_args=(),
+    device_types="cpu",
     schema=f"(Tensor x, {_SAVED}, bool want_input) -> {_GRADIENTS}",
-)  # fmt: skip
-def readout_dense_backward(x, weight, parameters, d_out, d_last_state, outputs, steps, neuron, want_input):  # type: ignore[no-untyped-def]
+)
+def readout_dense_backward(x, weight, parameters, d_out, d_last_state, outputs, steps, neuron, want_input):
     """The gradients of `readout_dense`."""
     rows = by_rows(x)
     d_current = weight.new_empty(rows.shape[0], parameters.shape[1])
@@ -121,66 +156,66 @@ def readout_dense_backward(x, weight, parameters, d_out, d_last_state, outputs, 
     return d_input, weight_gradient(rows, d_current, weight), d_bias, d_state
 
 
-def _fake_out(parameters, batch, outputs, steps, neuron):  # type: ignore[no-untyped-def]
+def _fake_out(parameters, batch, outputs, steps, neuron):
     states = (len(named(neuron).states), batch, parameters.shape[1])
     return parameters.new_empty(steps, batch, outputs), parameters.new_empty(states)
 
 
-def _fake_gradients(weight, parameters, batch, neuron):  # type: ignore[no-untyped-def]
+def _fake_gradients(weight, parameters, batch, neuron):
     states = (len(named(neuron).states), batch, parameters.shape[1])
     return torch.empty_like(weight), weight.new_empty(parameters.shape[1]), weight.new_empty(states)
 
 
 @readout.register_fake
-def _fake(ids, row_start, spike_count, active, weight, bias, parameters, state, outputs, steps, neuron):  # type: ignore[no-untyped-def]
+def _fake(ids, row_start, spike_count, active, weight, bias, parameters, state, outputs, steps, neuron):
     return _fake_out(parameters, spike_count.shape[0] // steps, outputs, steps, neuron)
 
 
 @readout_dense.register_fake
-def _fake_dense(x, weight, bias, parameters, state, outputs, steps, neuron):  # type: ignore[no-untyped-def]
+def _fake_dense(x, weight, bias, parameters, state, outputs, steps, neuron):
     return _fake_out(parameters, x.shape[1], outputs, steps, neuron)
 
 
 @readout_backward.register_fake
 def _fake_backward(
     ids, row_start, spike_count, weight, parameters, d_out, d_last_state, outputs, steps, neuron, want_input
-):  # type: ignore[no-untyped-def]
+):
     d_input = weight.new_empty(ids.shape[0] if want_input else 0)
     return (d_input, *_fake_gradients(weight, parameters, spike_count.shape[0] // steps, neuron))
 
 
 @readout_dense_backward.register_fake
-def _fake_dense_backward(x, weight, parameters, d_out, d_last_state, outputs, steps, neuron, want_input):  # type: ignore[no-untyped-def]
+def _fake_dense_backward(x, weight, parameters, d_out, d_last_state, outputs, steps, neuron, want_input):
     d_input = x.new_empty(x.shape if want_input else (0,))
     return (d_input, *_fake_gradients(weight, parameters, x.shape[1], neuron))
 
 
-def _save(ctx, first, weight, bias, parameters, state, *sizes):  # type: ignore[no-untyped-def]
+def _save(ctx, first, weight, bias, parameters, state, *sizes):
     ctx.set_materialize_grads(False)
     ctx.given, ctx.sizes = (bias is not None, state is not None), sizes
     ctx.save_for_backward(*first, weight, parameters)
 
 
-def _setup(ctx, inputs, output):  # type: ignore[no-untyped-def]
+def _setup(ctx, inputs, output):
     _save(ctx, inputs[:3], *inputs[4:])
 
 
-def _setup_dense(ctx, inputs, output):  # type: ignore[no-untyped-def]
+def _setup_dense(ctx, inputs, output):
     _save(ctx, inputs[:1], *inputs[1:])
 
 
-def _given_only(ctx, d_weight, d_bias, d_state):  # type: ignore[no-untyped-def]
+def _given_only(ctx, d_weight, d_bias, d_state):
     bias, state = ctx.given
     return d_weight, d_bias if bias else None, None, d_state if state else None, None, None, None
 
 
-def _backward(ctx, d_out, d_last_state):  # type: ignore[no-untyped-def]
+def _backward(ctx, d_out, d_last_state):
     want_input = ctx.needs_input_grad[3]
     d_input, *others = readout_backward(*ctx.saved_tensors, d_out, d_last_state, *ctx.sizes, want_input)
     return None, None, None, d_input if want_input else None, *_given_only(ctx, *others)
 
 
-def _backward_dense(ctx, d_out, d_last_state):  # type: ignore[no-untyped-def]
+def _backward_dense(ctx, d_out, d_last_state):
     want_input = ctx.needs_input_grad[0]
     d_input, *others = readout_dense_backward(*ctx.saved_tensors, d_out, d_last_state, *ctx.sizes, want_input)
     return d_input if want_input else None, *_given_only(ctx, *others)

@@ -12,7 +12,6 @@ from spikeloom.ops.arrays import (
     BLOCK,
     array,
     block_parts,
-    blocks_of,
     flat,
     kernels,
     run,
@@ -40,13 +39,30 @@ _GRADIENTS = "(Tensor d_input, Tensor d_weight, Tensor d_bias, Tensor d_state, T
 
 
 @torch.library.custom_op(
-    "spikeloom::recurrent", mutates_args=(), device_types="cpu",
+    "spikeloom::recurrent",
+    mutates_args=(),
+    device_types="cpu",
     schema=f"({_SPIKES}, Tensor active, {_LAYER}) -> {SCANNED}",
-)  # fmt: skip
+)
 def recurrent(
-    ids, row_start, spike_count, active, weight, recurrent, bias, parameters, depth, state, spike,
-    steps, neurons, neuron, surrogate, limit, seed,
-):  # type: ignore[no-untyped-def]  # fmt: skip
+    ids,
+    row_start,
+    spike_count,
+    active,
+    weight,
+    recurrent,
+    bias,
+    parameters,
+    depth,
+    state,
+    spike,
+    steps,
+    neurons,
+    neuron,
+    surrogate,
+    limit,
+    seed,
+):
     """As `ops.feedforward`, with weights `recurrent` `[N / 64, N, 64]` between the neurons: I[t] has V S[t-1] added."""
     layer = Layer(neuron, neurons, steps, parameters, depth, surrogate, limit, seed)
     bias = weight.new_zeros(parameters.shape[1]) if bias is None else bias
@@ -61,7 +77,7 @@ def recurrent(
 )
 def recurrent_dense(
     x, weight, recurrent, bias, parameters, depth, state, spike, steps, neurons, neuron, surrogate, limit, seed
-):  # type: ignore[no-untyped-def]
+):
     """As `recurrent`, for a dense input `x` `[T, B, I]`: its product is dense, that between the neurons sparse."""
     layer = Layer(neuron, neurons, steps, parameters, depth, surrogate, limit, seed)
     source = kernels("sources").Stored(*stored(currents(by_rows(x), weight, bias)))
@@ -74,24 +90,55 @@ def _forward(
     state = layer.start(batch) if state is None else state
     neurons = state.shape[2]
     spikes, near = empty_words(layer.neurons, batch * layer.steps)
-    margins = torch.empty(batch, layer.steps * neurons + BLOCK)  # room for the worst case; what is not written takes no memory
+    # Room for the worst case: what is not written takes no memory.
+    margins = torch.empty(batch, layer.steps * neurons + BLOCK)
     entries, last_state = np.empty(batch, np.int64), torch.empty_like(state)
     run(
-        kernels("recurrent").forward, width(), named(layer.neuron), source, flat(recurrent), array(layer.parameters),
-        array(layer.depth), valid_words(layer.neurons), array(state), spike_words(spike, recurrent.shape[0], batch), layer.steps, batch,
-        unsigned(spikes), unsigned(near), array(margins), entries, array(last_state),
-    )  # fmt: skip
+        kernels("recurrent").forward,
+        width(),
+        named(layer.neuron),
+        source,
+        flat(recurrent),
+        array(layer.parameters),
+        array(layer.depth),
+        valid_words(layer.neurons),
+        array(state),
+        spike_words(spike, recurrent.shape[0], batch),
+        layer.steps,
+        batch,
+        unsigned(spikes),
+        unsigned(near),
+        array(margins),
+        entries,
+        array(last_state),
+    )
     entry_end = np.cumsum(entries)
     slope, surrogate = torch.empty(int(entry_end[-1])), surrogates.from_spec(layer.surrogate)
     run(
-        kernels("rows").pack, surrogate, np.float32(surrogate.scale), array(margins), np.zeros(1, np.int64),
-        (entry_end - entries)[:, None], entry_end[:, None], array(slope),
-    )  # fmt: skip
+        kernels("rows").pack,
+        surrogate,
+        np.float32(surrogate.scale),
+        array(margins),
+        np.zeros(1, np.int64),
+        (entry_end - entries)[:, None],
+        entry_end[:, None],
+        array(slope),
+    )
     left = leave(spikes, near, limit=layer.limit, seed=layer.seed)
     return Scanned(
-        left.ids, left.row_start, left.spike_count, left.active, last_state, last_spikes(spikes, layer.steps),
-        left.dropped, spikes, near, left.kept, slope, torch.from_numpy(entry_end),
-    )  # fmt: skip
+        left.ids,
+        left.row_start,
+        left.spike_count,
+        left.active,
+        last_state,
+        last_spikes(spikes, layer.steps),
+        left.dropped,
+        spikes,
+        near,
+        left.kept,
+        slope,
+        torch.from_numpy(entry_end),
+    )
 
 
 @torch.library.custom_op(
@@ -101,21 +148,47 @@ def _forward(
     schema=f"({_SPIKES}, {_SAVED}) -> {_GRADIENTS}",
 )
 def recurrent_backward(
-    ids, row_start, spike_count, weight, recurrent, parameters, record, first_spike, d_active, d_last_state, d_last_spike,
-    steps, neurons, neuron, want_input,
-):  # type: ignore[no-untyped-def]  # fmt: skip
+    ids,
+    row_start,
+    spike_count,
+    weight,
+    recurrent,
+    parameters,
+    record,
+    first_spike,
+    d_active,
+    d_last_state,
+    d_last_spike,
+    steps,
+    neurons,
+    neuron,
+    want_input,
+):
     """The gradients of `recurrent`."""
-    saved, d_weight = Record(*record, first_spike), zeros(*weight.shape)
+    saved, d_weight = Record(*record)._replace(first_spike=first_spike), zeros(*weight.shape)
     parts = block_parts(weight.shape[0], shared_sums=want_input)
     d_bias = weight.new_zeros(parameters.shape[1])
     d_input = weight.new_zeros(parts, ids.shape[0] if want_input else 0)
 
     def take(d_current: Tensor, first: int, samples: int) -> None:
         run(
-            kernels("product").backward, width(), flat(weight), weight.shape[1], unsigned(ids), unsigned(row_start),
-            unsigned(spike_count), array(d_current), first, samples, steps, 0, parts, flat(d_weight), array(d_bias),
+            kernels("product").backward,
+            width(),
+            flat(weight),
+            weight.shape[1],
+            unsigned(ids),
+            unsigned(row_start),
+            unsigned(spike_count),
+            array(d_current),
+            first,
+            samples,
+            steps,
+            0,
+            parts,
+            flat(d_weight),
+            array(d_bias),
             array(d_input),
-        )  # fmt: skip
+        )
 
     layer = Layer(neuron, neurons, steps, parameters, parameters)
     upstream = Upstream(d_active, d_last_state, d_last_spike)
@@ -143,7 +216,7 @@ def recurrent_dense_backward(
     neurons,
     neuron,
     want_input,
-):  # type: ignore[no-untyped-def]
+):
     """The gradients of `recurrent_dense`."""
     rows, d_bias = by_rows(x), zeros(parameters.shape[1])
     d_columns, d_rows = zeros(rows.shape[1], parameters.shape[1]), torch.empty_like(rows if want_input else rows[:0])
@@ -157,7 +230,7 @@ def recurrent_dense_backward(
 
     layer = Layer(neuron, neurons, steps, parameters, parameters)
     upstream = Upstream(d_active, d_last_state, d_last_spike)
-    d_inner = _backward(take, recurrent, layer, Record(*record, first_spike), upstream)
+    d_inner = _backward(take, recurrent, layer, Record(*record)._replace(first_spike=first_spike), upstream)
     d_weight = as_weights(d_columns, weight)
     return by_steps(d_rows, steps) if want_input else d_rows, d_weight, d_bias, *d_inner
 
@@ -188,12 +261,30 @@ def _backward(
     for first in range(0, batch, chunk):
         samples = min(chunk, batch - first)
         run(
-            kernels("recurrent").backward, width(), named(layer.neuron), flat(recurrent), array(layer.parameters),
-            unsigned(record.spikes), unsigned(record.near), unsigned(kept), first_words,
-            array(record.entry_end), array(record.slope), array(record.row_start)[1:], spike_end, array(d_active),
-            array(d_last_state), array(d_last_spike), steps, batch, first, first + samples, array(d_current),
-            array(d_state), array(d_spike),
-        )  # fmt: skip
+            kernels("recurrent").backward,
+            width(),
+            named(layer.neuron),
+            flat(recurrent),
+            array(layer.parameters),
+            unsigned(record.spikes),
+            unsigned(record.near),
+            unsigned(kept),
+            first_words,
+            array(record.entry_end),
+            array(record.slope),
+            array(record.row_start)[1:],
+            spike_end,
+            array(d_active),
+            array(d_last_state),
+            array(d_last_spike),
+            steps,
+            batch,
+            first,
+            first + samples,
+            array(d_current),
+            array(d_state),
+            array(d_spike),
+        )
         part = d_current[:samples].view(samples * steps, neurons)
         d_first[first : first + samples] = d_current[:samples, 0]
         take(part, first, samples)
@@ -209,10 +300,23 @@ def _take_inner(
     """Add what some samples give for the weights between the neurons, which heard the spikes of the step before."""
     unused_bias, unused_input = torch.zeros(d_current.shape[1]), torch.empty(recurrent.shape[0], 0)
     run(
-        kernels("product").backward, width(), flat(recurrent), recurrent.shape[1], unsigned(inner.ids),
-        unsigned(inner.row_start), unsigned(inner.spike_count), array(d_current), first, samples, steps, 1,
-        recurrent.shape[0], flat(d_recurrent), array(unused_bias), array(unused_input),
-    )  # fmt: skip
+        kernels("product").backward,
+        width(),
+        flat(recurrent),
+        recurrent.shape[1],
+        unsigned(inner.ids),
+        unsigned(inner.row_start),
+        unsigned(inner.spike_count),
+        array(d_current),
+        first,
+        samples,
+        steps,
+        1,
+        recurrent.shape[0],
+        flat(d_recurrent),
+        array(unused_bias),
+        array(unused_input),
+    )
 
 
 def _add_first_step(spike: Tensor, d_first: Tensor, recurrent: Tensor, d_recurrent: Tensor, d_spike: Tensor) -> None:
@@ -224,16 +328,31 @@ def _add_first_step(spike: Tensor, d_first: Tensor, recurrent: Tensor, d_recurre
 
 @recurrent.register_fake
 def _fake(
-    ids, row_start, spike_count, active, weight, recurrent, bias, parameters, depth, state, spike,
-    steps, neurons, neuron, surrogate, limit, seed,
-):  # type: ignore[no-untyped-def]  # fmt: skip
+    ids,
+    row_start,
+    spike_count,
+    active,
+    weight,
+    recurrent,
+    bias,
+    parameters,
+    depth,
+    state,
+    spike,
+    steps,
+    neurons,
+    neuron,
+    surrogate,
+    limit,
+    seed,
+):
     return _fake_recurrent(parameters, spike_count.shape[0] // steps, steps, neurons, neuron, limit)
 
 
 @recurrent_dense.register_fake
 def _fake_dense(
     x, weight, recurrent, bias, parameters, depth, state, spike, steps, neurons, neuron, surrogate, limit, seed
-):  # type: ignore[no-untyped-def]
+):
     return _fake_recurrent(parameters, x.shape[1], steps, neurons, neuron, limit)
 
 
@@ -243,9 +362,22 @@ def _fake_recurrent(parameters: Tensor, batch: int, *sizes: Any) -> tuple[Tensor
 
 @recurrent_backward.register_fake
 def _fake_backward(
-    ids, row_start, spike_count, weight, recurrent, parameters, record, first_spike, d_active, d_last_state, d_last_spike,
-    steps, neurons, neuron, want_input,
-):  # type: ignore[no-untyped-def]  # fmt: skip
+    ids,
+    row_start,
+    spike_count,
+    weight,
+    recurrent,
+    parameters,
+    record,
+    first_spike,
+    d_active,
+    d_last_state,
+    d_last_spike,
+    steps,
+    neurons,
+    neuron,
+    want_input,
+):
     d_input = weight.new_empty(ids.shape[0] if want_input else 0)
     return (
         d_input,
@@ -269,22 +401,22 @@ def _fake_dense_backward(
     neurons,
     neuron,
     want_input,
-):  # type: ignore[no-untyped-def]
+):
     d_input = x.new_empty(x.shape if want_input else (0, x.shape[2]))
     return d_input, *fake_gradients(weight, parameters, x.shape[1], neuron), torch.empty_like(recurrent)
 
 
-def _setup(ctx, inputs, output):  # type: ignore[no-untyped-def]
+def _setup(ctx, inputs, output):
     ids, row_start, spike_count, _, weight, recurrent, _, parameters = inputs[:8]
     save_scanned(ctx, inputs, output, first=(ids, row_start, spike_count, weight, recurrent, parameters))
 
 
-def _setup_dense(ctx, inputs, output):  # type: ignore[no-untyped-def]
+def _setup_dense(ctx, inputs, output):
     x, weight, recurrent, _, parameters = inputs[:5]
     save_scanned(ctx, inputs, output, first=(x, weight, recurrent, parameters))
 
 
-def _backward_sparse(ctx, *upstream):  # type: ignore[no-untyped-def]
+def _backward_sparse(ctx, *upstream):
     ids, row_start, spike_count, weight, recurrent, parameters, *record, first_spike = ctx.saved_tensors
     want = ctx.needs_input_grad[3]
     d_input, d_weight, *d_others, d_recurrent = recurrent_backward(
@@ -303,7 +435,7 @@ def _backward_sparse(ctx, *upstream):  # type: ignore[no-untyped-def]
     return None, None, None, d_input if want else None, *given_only(ctx, (d_weight, d_recurrent), *d_others)
 
 
-def _backward_dense(ctx, *upstream):  # type: ignore[no-untyped-def]
+def _backward_dense(ctx, *upstream):
     x, weight, recurrent, parameters, *record, first_spike = ctx.saved_tensors
     want = ctx.needs_input_grad[0]
     d_input, d_weight, *d_others, d_recurrent = recurrent_dense_backward(

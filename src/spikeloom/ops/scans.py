@@ -99,14 +99,29 @@ def scan_forward(source: Any, layer: Layer, state: Tensor | None, spike: Tensor 
     state = layer.start(batch) if state is None else state
     rows, groups = batch * layer.steps, sample_groups(blocks, batch)
     spikes, near = empty_words(layer.neurons, rows)
-    margins = torch.empty(blocks, (rows + groups) * BLOCK)  # room for the worst case; what is not written takes no memory
+    # Room for the worst case: what is not written takes no memory.
+    margins = torch.empty(blocks, (rows + groups) * BLOCK)
     entries = np.empty((blocks, batch), np.int64)
     last_state = torch.empty_like(state)
     run(
-        kernels("scan").forward, width(), named(layer.neuron), source, array(layer.parameters), array(layer.depth),
-        valid_words(layer.neurons), array(state), spike_words(spike, blocks, batch), layer.steps, batch, groups, unsigned(spikes),
-        unsigned(near), array(margins), entries, array(last_state),
-    )  # fmt: skip
+        kernels("scan").forward,
+        width(),
+        named(layer.neuron),
+        source,
+        array(layer.parameters),
+        array(layer.depth),
+        valid_words(layer.neurons),
+        array(state),
+        spike_words(spike, blocks, batch),
+        layer.steps,
+        batch,
+        groups,
+        unsigned(spikes),
+        unsigned(near),
+        array(margins),
+        entries,
+        array(last_state),
+    )
     entry_end = np.cumsum(entries.reshape(-1)).reshape(blocks, batch)
     slope = torch.empty(int(entry_end[-1, -1]))
     firsts = np.arange(groups) * batch // groups
@@ -114,14 +129,30 @@ def scan_forward(source: Any, layer: Layer, state: Tensor | None, spike: Tensor 
     end = entry_end[:, np.append(firsts[1:], batch) - 1]
     surrogate = surrogates.from_spec(layer.surrogate)
     run(
-        kernels("rows").pack, surrogate, np.float32(surrogate.scale), array(margins), (firsts * layer.steps + np.arange(groups)) * BLOCK, start,
-        end, array(slope),
-    )  # fmt: skip
+        kernels("rows").pack,
+        surrogate,
+        np.float32(surrogate.scale),
+        array(margins),
+        (firsts * layer.steps + np.arange(groups)) * BLOCK,
+        start,
+        end,
+        array(slope),
+    )
     left = leave(spikes, near, limit=layer.limit, seed=layer.seed)
     return Scanned(
-        left.ids, left.row_start, left.spike_count, left.active, last_state, last_spikes(spikes, layer.steps),
-        left.dropped, spikes, near, left.kept, slope, torch.from_numpy(entry_end),
-    )  # fmt: skip
+        left.ids,
+        left.row_start,
+        left.spike_count,
+        left.active,
+        last_state,
+        last_spikes(spikes, layer.steps),
+        left.dropped,
+        spikes,
+        near,
+        left.kept,
+        slope,
+        torch.from_numpy(entry_end),
+    )
 
 
 class Record(NamedTuple):
@@ -158,20 +189,43 @@ def scan_backward(sink: Any, layer: Layer, record: Record, upstream: Upstream, *
     d_active = torch.empty_like(record.slope) if upstream.active is not None else zeros(*record.slope.shape)
     if upstream.active is not None:
         run(
-            kernels("rows").to_blocks, unsigned(record.spikes), unsigned(record.near), unsigned(kept),
-            array(record.row_start), array(record.spike_count), array(record.entry_end), layer.steps,
-            array(upstream.active.contiguous()), array(d_active),
-        )  # fmt: skip
+            kernels("rows").to_blocks,
+            unsigned(record.spikes),
+            unsigned(record.near),
+            unsigned(kept),
+            array(record.row_start),
+            array(record.spike_count),
+            array(record.entry_end),
+            layer.steps,
+            array(upstream.active.contiguous()),
+            array(d_active),
+        )
     d_last_state = given(upstream.last_state, states, batch, neurons)
     d_last_spike = given(upstream.last_spike, batch, neurons)
     d_bias, d_state = torch.empty(groups, neurons), torch.empty(states, batch, neurons)
     d_spike = torch.empty(batch, neurons)
     run(
-        kernels("scan").backward, width(), named(layer.neuron), sink, array(layer.parameters), unsigned(record.spikes),
-        unsigned(record.near), spike_words(record.first_spike, blocks, batch), array(record.entry_end), array(record.slope),
-        array(d_active), array(d_last_state), array(d_last_spike), layer.steps, batch, parts, groups, array(d_bias),
-        array(d_state), array(d_spike),
-    )  # fmt: skip
+        kernels("scan").backward,
+        width(),
+        named(layer.neuron),
+        sink,
+        array(layer.parameters),
+        unsigned(record.spikes),
+        unsigned(record.near),
+        spike_words(record.first_spike, blocks, batch),
+        array(record.entry_end),
+        array(record.slope),
+        array(d_active),
+        array(d_last_state),
+        array(d_last_spike),
+        layer.steps,
+        batch,
+        parts,
+        groups,
+        array(d_bias),
+        array(d_state),
+        array(d_spike),
+    )
     return added_up(d_bias), d_state, d_spike
 
 

@@ -1,4 +1,4 @@
-"""The selection of spikes with two thresholds: from dense membranes to rows of ids; what the paper offers as a sparse op."""
+"""The selection of spikes with two thresholds, from dense membranes to rows of ids: the paper's second sparse op."""
 
 import torch
 from torch import Tensor
@@ -15,7 +15,7 @@ _ROWS = "(Tensor ids, Tensor row_start, Tensor spike_count, Tensor active, Tenso
     device_types="cpu",
     schema=f"(Tensor margin, Tensor depth, str surrogate) -> {_ROWS}",
 )
-def select(margin, depth, surrogate):  # type: ignore[no-untyped-def]
+def select(margin, depth, surrogate):
     """Rows of ids from margins `[R, N]`, N a multiple of 64; the window begins at `depth` `[N]`, +inf for no neuron.
 
     Returns:
@@ -36,7 +36,7 @@ def _words(mask: Tensor) -> Tensor:
 
 
 @select.register_fake
-def _fake(margin, depth, surrogate):  # type: ignore[no-untyped-def]
+def _fake(margin, depth, surrogate):
     entries, rows = torch.library.get_ctx().new_dynamic_size(), margin.shape[0]
     return (
         margin.new_empty(entries, dtype=torch.int32),
@@ -47,7 +47,7 @@ def _fake(margin, depth, surrogate):  # type: ignore[no-untyped-def]
     )
 
 
-def _setup(ctx, inputs, output):  # type: ignore[no-untyped-def]
+def _setup(ctx, inputs, output):
     ids, row_start, _, _, slope = output
     ctx.set_materialize_grads(False)
     ctx.mark_non_differentiable(slope)
@@ -55,7 +55,7 @@ def _setup(ctx, inputs, output):  # type: ignore[no-untyped-def]
     ctx.save_for_backward(ids, row_start, slope)
 
 
-def _backward(ctx, d_ids, d_start, d_count, d_active, d_slope):  # type: ignore[no-untyped-def]
+def _backward(ctx, d_ids, d_start, d_count, d_active, d_slope):
     if d_active is None:
         return None, None, None
     ids, row_start, slope = ctx.saved_tensors

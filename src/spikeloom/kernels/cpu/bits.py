@@ -1,7 +1,5 @@
 """Single instructions on 64-bit words, packed numbers, counters between threads, and denormals."""
 
-from typing import Any
-
 import llvmlite.ir as ir
 import numpy as np
 from llvmlite import binding
@@ -24,8 +22,6 @@ from spikeloom.kernels.cpu.simd import (
 )
 
 _FLOAT, _I1, _I8, _I32, _I64 = ir.FloatType(), ir.IntType(1), ir.IntType(8), ir.IntType(32), ir.IntType(64)
-
-# Bits and counters ------------------------------------------------------------------------------------------------------
 
 
 @intrinsic
@@ -59,9 +55,6 @@ def take_next(typing, counter):
     return types.int64(counter), generate
 
 
-# Packed numbers: one for each set bit -----------------------------------------------------------------------------------
-
-
 @intrinsic
 def _expand_native(typing, width, array, index, bits):
     def generate(context, builder, signature, arguments):
@@ -80,7 +73,7 @@ def _expand_native(typing, width, array, index, bits):
 
 @intrinsic
 def _compress_native(typing, array, index, bits, block):
-    """Pack in a register and write all of it: packing into memory takes a dozen cycles, and the next write covers the rest."""
+    """Pack in a register and write all of it, since packing into memory is slow; the next write covers the rest."""
 
     def generate(context, builder, signature, arguments):
         lanes, at = block.lanes, at_index(context, builder, signature, arguments, 1)
@@ -170,9 +163,6 @@ def _compress(array, index, bits, block):
     return by_bit
 
 
-# Parts of a block -------------------------------------------------------------------------------------------------------
-
-
 @inlined
 def load_first(width, array, index, count):
     """A block of the next `count` numbers of a flat array and zeros, or of 64 where there are as many."""
@@ -194,8 +184,6 @@ def store_first(array, index, block, count):
         for i in range(count):
             array[index + i] = slot[i]
 
-
-# Denormals --------------------------------------------------------------------------------------------------------------
 
 _X86_FLUSH = (1 << 15) | (1 << 6)  # results to zero, operands as zero
 _ARM_FLUSH = 1 << 24

@@ -1,11 +1,10 @@
 """A neuron as an argument of kernels: its Numba type is named by the neuron and a digest of its source.
 
-So a kernel is compiled for each neuron by itself, found again in the cache, and compiled anew when the neuron is edited.
+So a kernel is compiled for each neuron by itself, found again in the cache, and compiled anew when one is edited.
 """
 
 from collections.abc import Callable
 from functools import cache
-from typing import Any
 
 import numba
 from numba import types

@@ -4,8 +4,6 @@ The scan knows no neuron: it runs the step and the adjoint of the one that it is
 come from and where their gradients go: `sources` does. Rows are sample-major, r = b * T + t.
 """
 
-from typing import Any
-
 import numpy as np
 
 from spikeloom.kernels.cpu.bits import compress, expand, flush_denormals, popcount, restore_denormals, take_next
@@ -54,8 +52,8 @@ def forward(
         groups: how many groups the samples are cut into, whatever the number of threads.
         spikes: [N / 64, B * T] uint64, written: who spiked.
         near: likewise, who is in its window.
-        margins: [N / 64, (B * T + groups) * 64] float32, written: the margins inside the window, packed to the left in the
-            part of each group of samples, which has room for a block more than it needs.
+        margins: [N / 64, (B * T + groups) * 64] float32, written: the margins inside the window, packed to the left in
+            the part of each group of samples, which has room for a block more than it needs.
         entries: [N / 64, B] int64, written: how many of them each sample has.
         last_state: [S, B, N] float32, written.
     """
@@ -155,8 +153,8 @@ def backward(
         for k in range(part, blocks, parts):
             clear(width, sink, k, part, group, first * steps, end * steps, k == part)
             _backward_block(
-                width, neuron, sink, parameters.ravel(), spikes[k], near[k], first_spike[k], entry_end[k], slope, d_active,
-                d_last_state.ravel(), d_last_spike.ravel(), steps, batch, first, end, part, group,
+                width, neuron, sink, parameters.ravel(), spikes[k], near[k], first_spike[k], entry_end[k], slope,
+                d_active, d_last_state.ravel(), d_last_spike.ravel(), steps, batch, first, end, part, group,
                 d_bias[group], d_state.ravel(), d_spike.ravel(), k, neurons,
             )  # fmt: skip
         task = take_next(counter)

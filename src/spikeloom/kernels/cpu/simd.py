@@ -1,9 +1,10 @@
 """The vocabulary in which the CPU kernels are written: one `Block` holds a number for each of 64 neurons.
 
-A block lies in 64 / lanes vector registers; `Width(lanes)` says how wide those are, and is the first argument of whatever
-makes a block out of something else. Kernels know blocks and bits alone, so one text serves AVX-512 (16 lanes), AVX2 (8)
-and NEON (4), and every width runs on every host, since LLVM splits what is too wide for it. Comparisons give a 64-bit
-word, one bit a neuron. Sums may be fused with products (`contract`); nothing else is reordered.
+A block lies in 64 / lanes vector registers; `Width(lanes)` says how wide those are, and is the first argument of
+whatever makes a block out of something else. Kernels know blocks and bits alone, so one text serves AVX-512 (16
+lanes), AVX2 (8) and NEON (4), and every width runs on every host, since LLVM splits what is too wide for it.
+Comparisons give a 64-bit word, one bit a neuron. Sums may be fused with products (`contract`); nothing else is
+reordered.
 """
 
 import operator
@@ -87,9 +88,6 @@ def host_width() -> Width:
     return Width(16 if features.get("avx512f") else 8 if features.get("avx2") else 4)
 
 
-# What the instructions are made of ------------------------------------------------------------------------------------
-
-
 def parts_of(builder: ir.IRBuilder, block: ir.Value) -> list[ir.Value]:
     return [builder.extract_value(block, i) for i in range(block.type.count)]
 
@@ -131,9 +129,6 @@ def at_index(context, builder: ir.IRBuilder, signature, arguments, position) -> 
     return context.cast(builder, arguments[position], signature.args[position], types.intp)
 
 
-# Blocks ---------------------------------------------------------------------------------------------------------------
-
-
 @intrinsic
 def full(typing, width, number):
     """A block with the same number everywhere."""
@@ -151,10 +146,8 @@ def load(typing, width, array, index):
 
     def generate(context, builder, signature, arguments):
         at = at_index(context, builder, signature, arguments, 2)
-        parts = []
-        for pointer in block_pointers(context, builder, array, arguments[1], at, width.lanes):
-            parts.append(builder.load(pointer, align=4))
-        return pack(builder, parts)
+        pointers = block_pointers(context, builder, array, arguments[1], at, width.lanes)
+        return pack(builder, [builder.load(pointer, align=4) for pointer in pointers])
 
     return BlockType(width.lanes)(width, array, index), generate
 
@@ -173,7 +166,7 @@ def store(typing, array, index, block):
     return types.none(array, index, block), generate
 
 
-def _elementwise(instruction: str) -> Callable[..., Any]:
+def _elementwise(instruction: str) -> Any:
     @intrinsic
     def apply(typing, a, b):
         def generate(context, builder, signature, arguments):
@@ -321,9 +314,6 @@ def _quad_pointer(context, builder, signature, arguments):
     at = at_index(context, builder, signature, arguments, 1)
     first = builder.gep(context.make_array(signature.args[0])(context, builder, arguments[0]).data, [at])
     return builder.bitcast(first, ir.VectorType(_FLOAT, QUAD).as_pointer())
-
-
-# The operators in which neurons are written -------------------------------------------------------------------------------
 
 
 def _overload_operator(symbol: Callable[..., Any], instruction: Callable[..., Any]):

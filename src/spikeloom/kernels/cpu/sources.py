@@ -1,8 +1,8 @@
 """Where a neuron's currents come from, and where the gradients by them go.
 
 `Gathered` sums the weight rows of the inputs that spiked; `Stored` reads currents that a dense product made. Backward,
-`Scattered` adds to the weight gradient's rows of the inputs that spiked and takes inner products with the weight rows of
-the inputs in their window; `Written` stores the gradients for dense products.
+`Scattered` adds to the weight gradient's rows of the inputs that spiked and takes inner products with the weight rows
+of the inputs in their window; `Written` stores the gradients for dense products.
 """
 
 from typing import Any, NamedTuple
@@ -38,8 +38,8 @@ class Stored(NamedTuple):
 class Scattered(NamedTuple):
     """Gradients by weights and inputs.
 
-    `d_weight` is [groups, flat N / 64, I, 64], one for each group of samples; `d_input` [parts, K], one row for each part
-    of the blocks, or [parts, 0] where no gradient by the input is wanted. Both are added up by the caller.
+    `d_weight` is [groups, flat N / 64, I, 64], one for each group of samples; `d_input` [parts, K], one row for each
+    part of the blocks, or [parts, 0] where no gradient by the input is wanted. Both are added up by the caller.
     """
 
     weight: Any

@@ -25,7 +25,7 @@ register_default(SurrogateType)(models.OpaqueModel)
 
 @typeof_impl.register(Surrogate)
 def _typeof_surrogate(surrogate, context):
-    return _type_of(type(surrogate))
+    return _type_of(surrogate.__class__)
 
 
 @cache

@@ -55,7 +55,7 @@ class Workers:
             try:
                 kernel(*arguments)
                 done.put(None)
-            except BaseException as failure:  # noqa: BLE001 the caller raises it
+            except BaseException as failure:
                 done.put(failure)
             del kernel, arguments, done
 
