@@ -29,7 +29,7 @@ def sparse_product(spikes: Spikes, weight: Float[Tensor, "K I 64"], neurons: int
     """
     wanted = (padded(neurons) // BLOCK, spikes.neurons, BLOCK)
     require(tuple(weight.shape) == wanted, "weight", f"blocks {wanted}", tuple(weight.shape), "see nn.to_blocks")
-    rows = ops.product(spikes.ids, spikes.row_start, spikes.spike_count, spikes.active, weight.contiguous())
+    rows: Tensor = ops.product(spikes.ids, spikes.row_start, spikes.spike_count, spikes.active, weight.contiguous())
     return rows.view(spikes.batch, spikes.steps, -1).transpose(0, 1)[..., :neurons]
 
 

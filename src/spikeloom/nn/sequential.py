@@ -38,7 +38,7 @@ class Sequential(nn.Module):
                 wanted, got = layers[i - 1].out_features, layer.in_features
                 require(got == wanted, f"layer {i + 1}", f"in_features {wanted}, as layer {i} has neurons", got)
             name = f"layer {i + 1} ({type(layer).__name__} {layer.in_features}-{layer.out_features})"
-            layer.label = name
+            layer.label = name  # type: ignore[assignment]
             self.add_module(str(i), layer)
 
     def forward(self, x: Spikes | Tensor, state: Sequence[object] | None = None) -> tuple[Spikes | Tensor, States]:
