@@ -29,6 +29,13 @@ from spikeloom.bench import contender, host, problem
 from spikeloom.bench.cases import Case
 
 _STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+ENVIRONMENT = {
+    # A threshold that is set stays: each larger block is mapped on its own, and unmapped when freed.
+    "MALLOC_MMAP_THRESHOLD_": str(1 << 17),
+    "MALLOC_TRIM_THRESHOLD_": str(1 << 17),
+    # No time is taken here: threads that sleep rather than spin get through on a busy machine.
+    "OMP_WAIT_POLICY": "passive",
+}
 _TINY = Case("tiny", inputs=64, steps=4, classes=2)
 
 
@@ -40,13 +47,11 @@ def extra_bytes(name: str, made: problem.Problem, threads: int) -> int | None:
         made: the problem.
         threads: torch's threads.
     """
-    # A threshold that is set stays: each larger block is mapped on its own, and unmapped when freed.
-    environment = os.environ | {"MALLOC_MMAP_THRESHOLD_": str(1 << 17), "MALLOC_TRIM_THRESHOLD_": str(1 << 17)}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "problem.pt"
         torch.save(made, path)
         command = [sys.executable, "-m", "spikeloom.bench.memory", str(path), name, str(threads)]
-        done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, env=os.environ | ENVIRONMENT, check=False)
     if done.returncode:
         raise RuntimeError(f"memory of {name}: the process that measures it failed\n{done.stderr}")
     answer = done.stdout.split()[-1]
