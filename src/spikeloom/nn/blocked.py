@@ -20,7 +20,8 @@ def to_blocks(matrix: Float[Tensor, "N I"], *, rows: int | None = None) -> Float
 
 def to_matrix(blocks: Float[Tensor, "K R 64"], outputs: int, inputs: int) -> Float[Tensor, "N I"]:
     """The matrix `[out, in]` that `to_blocks` was given, copied."""
-    return blocks.transpose(0, 1).reshape(blocks.shape[1], -1)[:inputs, :outputs].T.contiguous()
+    matrix = blocks.transpose(0, 1).reshape(blocks.shape[1], -1)[:inputs, :outputs].T
+    return matrix.clone(memory_format=torch.contiguous_format)
 
 
 def per_neuron(name: str, value: float | Tensor, neurons: int) -> Tensor:
