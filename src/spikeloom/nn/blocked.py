@@ -115,8 +115,14 @@ class Blocked(nn.Module):
         blocks, rows, lanes = self.weight.shape
         wanted = (lanes, blocks * lanes, 1) if dense else (rows * lanes, lanes, 1)
         if self.weight.stride() != wanted and blocks > 1:
-            data = torch.empty_strided(self.weight.shape, wanted).copy_(self.weight.data)
-            self.weight.data, self.weight.grad = data, None
+            self._lay_out_by(wanted)
+
+    # torch.compile cannot trace a parameter whose memory is replaced. `torch.compiler.disable` does the same as this,
+    # but imports the tracer at once.
+    @torch._disable_dynamo
+    def _lay_out_by(self, strides: tuple[int, ...]) -> None:
+        data = torch.empty_strided(self.weight.shape, strides).copy_(self.weight.data)
+        self.weight.data, self.weight.grad = data, None
 
     def _matrix(self, name: str) -> Tensor:
         return to_matrix(getattr(self, name).detach(), self.out_features, self._layouts()[name])
