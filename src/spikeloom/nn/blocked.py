@@ -119,7 +119,7 @@ class Blocked(nn.Module):
 
     # torch.compile cannot trace a parameter whose memory is replaced. `torch.compiler.disable` does the same as this,
     # but imports the tracer at once.
-    @torch._disable_dynamo
+    @torch._disable_dynamo  # type: ignore[attr-defined]
     def _lay_out_by(self, strides: tuple[int, ...]) -> None:
         data = torch.empty_strided(self.weight.shape, strides).copy_(self.weight.data)
         self.weight.data, self.weight.grad = data, None
