@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from spikeloom.ops import openmp
+
 BLOCK = 64
 # Work is cut into at least so many tasks, whatever the number of threads, so that results do not depend on it.
 TASKS = 8
@@ -28,7 +30,10 @@ def width() -> Any:
 
 def run(kernel: Any, *arguments: Any) -> None:
     """Run a kernel on as many threads as torch is set to."""
-    kernels("workers").run(torch.get_num_threads(), kernel, *arguments)
+    threads = torch.get_num_threads()
+    if threads > 1:
+        openmp.release()
+    kernels("workers").run(threads, kernel, *arguments)
 
 
 def array(x: Tensor) -> np.ndarray:
