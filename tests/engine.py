@@ -146,7 +146,8 @@ def call(
 
 def left(case: Case, scanned: Scanned) -> Spikes:
     """What left the layer."""
-    return Spikes(*scanned[:4], _steps(case, scanned), case.x.shape[1], len(case.weight))
+    rows = (scanned.ids, scanned.row_start, scanned.spike_count, scanned.active)
+    return Spikes(*rows, _steps(case, scanned), case.x.shape[1], len(case.weight))
 
 
 def run_operators(
