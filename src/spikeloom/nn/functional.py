@@ -62,5 +62,5 @@ def select_spikes(
     missing = (0, padded(neurons) - neurons)
     margin = torch.nn.functional.pad((membrane - high).transpose(0, 1).reshape(-1, neurons), missing)
     depth = torch.nn.functional.pad((low - high).expand(neurons), missing, value=torch.inf)
-    ids, row_start, spike_count, active, _ = ops.select(margin, depth, surrogate.spec)
+    active, ids, row_start, spike_count, _ = ops.select(margin, depth, surrogate.spec)
     return Spikes(ids, row_start, spike_count, active, steps, batch, neurons)

@@ -124,7 +124,7 @@ class LIF(Blocked):
         else:
             operator = ops.feedforward_dense if self.recurrent_weight is None else ops.recurrent_dense
             out = operator(x.dense() if isinstance(x, Spikes) else x, *layer, *settings)
-        ids, row_start, spike_count, active, last_state, last_spike, dropped = out[:7]
+        active, ids, row_start, spike_count, last_state, last_spike, dropped = out[:7]
         self._counts, self._dropped, self._cells = spike_count, dropped, steps * batch * self.out_features
         check_finite(self, last_state)
         spikes = Spikes(ids, row_start, spike_count, active, steps, batch, self.out_features)

@@ -8,7 +8,7 @@ from spikeloom.ops.arrays import blocks_of, flat, kernels, sample_groups, unsign
 from spikeloom.ops.scans import Layer, Record, Scanned, Upstream, added_up, parts_for, scan_backward, scan_forward
 
 SCANNED = (
-    "(Tensor ids, Tensor row_start, Tensor spike_count, Tensor active, Tensor last_state, Tensor last_spike, "
+    "(Tensor active, Tensor ids, Tensor row_start, Tensor spike_count, Tensor last_state, Tensor last_spike, "
     "Tensor dropped, Tensor spikes, Tensor near, Tensor kept, Tensor slope, Tensor entry_end)"
 )
 _FORWARD = (
@@ -83,10 +83,10 @@ def fake_scanned(
     rows, size = batch * steps, parameters.shape[1]
     words = (blocks_of(neurons), rows)
     return (
+        parameters.new_empty(entries),
         parameters.new_empty(entries, dtype=torch.int32),
         parameters.new_empty(rows + 1, dtype=torch.int64),
         parameters.new_empty(rows, dtype=torch.int32),
-        parameters.new_empty(entries),
         parameters.new_empty(len(named(neuron).states), batch, size),
         parameters.new_empty(batch, size),
         parameters.new_empty((), dtype=torch.int64),
@@ -230,7 +230,17 @@ def _backward(ctx, *upstream):
     ids, row_start, spike_count, weight, parameters, *record, first_spike = ctx.saved_tensors
     want_input = ctx.needs_input_grad[3]
     d_input, d_weight, *d_others = feedforward_backward(
-        ids, row_start, spike_count, weight, parameters, record, first_spike, *upstream[3:6], *ctx.sizes, want_input
+        ids,
+        row_start,
+        spike_count,
+        weight,
+        parameters,
+        record,
+        first_spike,
+        upstream[0],
+        *upstream[4:6],
+        *ctx.sizes,
+        want_input,
     )
     return None, None, None, d_input if want_input else None, *given_only(ctx, (d_weight,), *d_others)
 

@@ -65,7 +65,7 @@ def _backward(ctx, *upstream):
     x, weight, parameters, *record, first_spike = ctx.saved_tensors
     want_input = ctx.needs_input_grad[0]
     d_input, d_weight, *d_others = feedforward_dense_backward(
-        x, weight, parameters, record, first_spike, *upstream[3:6], *ctx.sizes, want_input
+        x, weight, parameters, record, first_spike, upstream[0], *upstream[4:6], *ctx.sizes, want_input
     )
     return d_input if want_input else None, *given_only(ctx, (d_weight,), *d_others)
 

@@ -1,4 +1,4 @@
-"""Torch's OpenMP threads, which after each of torch's parallel operations spin for milliseconds and hold their cores."""
+"""Torch's OpenMP threads, which spin for milliseconds after each parallel operation of torch, and hold their cores."""
 
 import ctypes
 from collections.abc import Callable

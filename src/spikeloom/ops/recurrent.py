@@ -126,10 +126,10 @@ def _forward(
     )
     left = leave(spikes, near, limit=layer.limit, seed=layer.seed)
     return Scanned(
+        left.active,
         left.ids,
         left.row_start,
         left.spike_count,
-        left.active,
         last_state,
         last_spikes(spikes, layer.steps),
         left.dropped,
@@ -428,7 +428,8 @@ def _backward_sparse(ctx, *upstream):
         parameters,
         record,
         first_spike,
-        *upstream[3:6],
+        upstream[0],
+        *upstream[4:6],
         *ctx.sizes,
         want,
     )
@@ -439,7 +440,7 @@ def _backward_dense(ctx, *upstream):
     x, weight, recurrent, parameters, *record, first_spike = ctx.saved_tensors
     want = ctx.needs_input_grad[0]
     d_input, d_weight, *d_others, d_recurrent = recurrent_dense_backward(
-        x, weight, recurrent, parameters, record, first_spike, *upstream[3:6], *ctx.sizes, want
+        x, weight, recurrent, parameters, record, first_spike, upstream[0], *upstream[4:6], *ctx.sizes, want
     )
     return d_input if want else None, *given_only(ctx, (d_weight, d_recurrent), *d_others)
 

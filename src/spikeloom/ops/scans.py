@@ -58,10 +58,10 @@ class Layer:
 class Scanned(NamedTuple):
     """What a scan leaves: rows of ids, the last state, and what its backward pass needs."""
 
+    active: Tensor  # first, since torch's checker of operators sums an operator's outputs into the first
     ids: Tensor
     row_start: Tensor
     spike_count: Tensor
-    active: Tensor
     last_state: Tensor
     last_spike: Tensor
     dropped: Tensor
@@ -140,10 +140,10 @@ def scan_forward(source: Any, layer: Layer, state: Tensor | None, spike: Tensor 
     )
     left = leave(spikes, near, limit=layer.limit, seed=layer.seed)
     return Scanned(
+        left.active,
         left.ids,
         left.row_start,
         left.spike_count,
-        left.active,
         last_state,
         last_spikes(spikes, layer.steps),
         left.dropped,

@@ -6,7 +6,7 @@ from torch import Tensor
 from spikeloom import surrogates
 from spikeloom.ops.leave import leave
 
-_ROWS = "(Tensor ids, Tensor row_start, Tensor spike_count, Tensor active, Tensor slope)"
+_ROWS = "(Tensor active, Tensor ids, Tensor row_start, Tensor spike_count, Tensor slope)"
 
 
 @torch.library.custom_op(
@@ -19,13 +19,13 @@ def select(margin, depth, surrogate):
     """Rows of ids from margins `[R, N]`, N a multiple of 64; the window begins at `depth` `[N]`, +inf for no neuron.
 
     Returns:
-        `ids`, `row_start`, `spike_count`, `active` as in `Spikes`, and the surrogate's derivative at each entry.
+        `active`, `ids`, `row_start`, `spike_count` as in `Spikes`, and the surrogate's derivative at each entry.
     """
     near = margin >= depth
     left = leave(_words((margin >= 0) & near), _words(near), limit=0, seed=0)
     rows = torch.repeat_interleave(left.row_start.diff(), output_size=left.ids.shape[0])
     slope = surrogates.from_spec(surrogate).derivative(margin[rows, left.ids.long()])
-    return left.ids, left.row_start, left.spike_count, left.active, slope
+    return left.active, left.ids, left.row_start, left.spike_count, slope
 
 
 def _words(mask: Tensor) -> Tensor:
@@ -39,23 +39,23 @@ def _words(mask: Tensor) -> Tensor:
 def _fake(margin, depth, surrogate):
     entries, rows = torch.library.get_ctx().new_dynamic_size(), margin.shape[0]
     return (
+        margin.new_empty(entries),
         margin.new_empty(entries, dtype=torch.int32),
         margin.new_empty(rows + 1, dtype=torch.int64),
         margin.new_empty(rows, dtype=torch.int32),
-        margin.new_empty(entries),
         margin.new_empty(entries),
     )
 
 
 def _setup(ctx, inputs, output):
-    ids, row_start, _, _, slope = output
+    _, ids, row_start, _, slope = output
     ctx.set_materialize_grads(False)
     ctx.mark_non_differentiable(slope)
     ctx.shape = inputs[0].shape
     ctx.save_for_backward(ids, row_start, slope)
 
 
-def _backward(ctx, d_ids, d_start, d_count, d_active, d_slope):
+def _backward(ctx, d_active, d_ids, d_start, d_count, d_slope):
     if d_active is None:
         return None, None, None
     ids, row_start, slope = ctx.saved_tensors

@@ -1,0 +1,150 @@
+"""Compiled kernels on disk: found by the next process, missed after an edit, never trusted when damaged."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+# Adds up with a kernel of the package: prints the sum, then how many kernels were found and how many were compiled.
+ADD_UP = """
+import numpy as np
+from spikeloom.kernels.cpu import rows, workers
+
+total = np.empty(9, np.float32)
+workers.run(1, rows.add_up, np.full((3, 9), 2, np.float32), total)
+stats = rows.add_up.stats
+print(total.sum(), sum(stats.cache_hits.values()), sum(stats.cache_misses.values()))
+"""
+
+# A neuron in a file of its own, and a kernel that runs its step.
+NEURON = """
+from spikeloom.neurons import Neuron
+
+def step(state, spike, current, p):
+    return (state[0] * 0.5 + current,), state[0]
+
+def adjoint(d_state, d_margin, spike, p):
+    return d_state, 0.0, d_state[0]
+
+NEURON = Neuron("mine", step, adjoint, states=("membrane",), parameters=())
+"""
+KERNEL = """
+from spikeloom.kernels.cpu.compile import kernel
+from spikeloom.kernels.cpu.neuron import load_states, step, store_states
+from spikeloom.kernels.cpu.simd import full
+
+@kernel
+def once(counter, width, neuron, states):
+    before = load_states(width, neuron, states, 0, 64)
+    after, margin = step(neuron, before, full(width, 0.0), full(width, 1.0), ())
+    store_states(states, 0, 64, after)
+"""
+RUN_NEURON = """
+import numpy as np
+from my_kernel import once
+from my_neuron import NEURON
+from spikeloom.kernels.cpu import simd, workers
+
+states = np.full(64, 4, np.float32)
+workers.run(1, once, simd.host_width(), NEURON, states)
+print(states.mean(), sum(once.stats.cache_hits.values()), sum(once.stats.cache_misses.values()))
+"""
+FOUND, COMPILED = (1, 0), (0, 1)
+
+
+def start(script: str, folder: Path, cache: Path) -> subprocess.Popen[str]:
+    """Run a script in a new process, with modules from `folder` and kernels in `cache`."""
+    path = os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")])])
+    settings = {"SPIKELOOM_CACHE": str(cache), "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
+    return subprocess.Popen(
+        [sys.executable, "-c", script],
+        env=os.environ | settings,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finish(process: subprocess.Popen[str]) -> tuple[float, tuple[int, int]]:
+    """What the script computed, and how many kernels it found and compiled."""
+    out, errors = process.communicate(timeout=60)
+    assert process.returncode == 0, errors
+    result, found, compiled = out.split()
+    return float(result), (int(found), int(compiled))
+
+
+def run(script: str, folder: Path, cache: Path) -> tuple[float, tuple[int, int]]:
+    return finish(start(script, folder, cache))
+
+
+def kept(cache: Path) -> dict[str, int]:
+    """The files of the cache, with when they were written."""
+    return {path.name: path.stat().st_mtime_ns for path in cache.iterdir()}
+
+
+def test_second_process_compiles_nothing(tmp_path: Path) -> None:
+    cache = tmp_path / "cache" / "in a folder that is not there"
+    assert run(ADD_UP, tmp_path, cache) == (54, COMPILED)
+    before = kept(cache)
+    assert len(before) == 1
+    assert run(ADD_UP, tmp_path, cache) == (54, FOUND)
+    assert kept(cache) == before
+
+
+def test_edited_neuron_is_compiled_again(tmp_path: Path) -> None:
+    cache, neuron = tmp_path / "cache", tmp_path / "my_neuron.py"
+    (tmp_path / "my_kernel.py").write_text(KERNEL)
+    neuron.write_text(NEURON)
+    assert run(RUN_NEURON, tmp_path, cache) == (3, COMPILED)
+    assert run(RUN_NEURON, tmp_path, cache) == (3, FOUND)
+    neuron.write_text(NEURON.replace("0.5", "2.0"))  # no other length, and maybe no other time of writing
+    assert run(RUN_NEURON, tmp_path, cache) == (9, COMPILED)
+    assert len(kept(cache)) == 2
+    neuron.write_text(NEURON)
+    assert run(RUN_NEURON, tmp_path, cache) == (3, FOUND)
+
+
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, bytes]:
+    """The name and content of one compiled kernel's file."""
+    folder = tmp_path_factory.mktemp("compiled")
+    run(ADD_UP, folder, folder / "cache")
+    (path,) = (folder / "cache").iterdir()
+    return path.name, path.read_bytes()
+
+
+DAMAGE = {
+    "empty": lambda content: b"",
+    "truncated": lambda content: content[: len(content) // 2],
+    "last_byte_missing": lambda content: content[:-1],
+    "one_bit_flipped": lambda content: content[:5000] + bytes([content[5000] ^ 1]) + content[5001:],
+    "something_else": lambda content: b"not a kernel" * 100,
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
+def test_damaged_file_is_compiled_again_and_replaced(damage, compiled: tuple[str, bytes], tmp_path: Path) -> None:
+    name, content = compiled
+    (tmp_path / name).write_bytes(damage(content))
+    assert run(ADD_UP, tmp_path, tmp_path) == (54, COMPILED)
+    assert list(kept(tmp_path)) == [name]
+    assert run(ADD_UP, tmp_path, tmp_path) == (54, FOUND)
+
+
+def test_two_processes_that_compile_at_once(tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    both = [start(ADD_UP, tmp_path, cache) for _ in range(2)]
+    assert [finish(process)[0] for process in both] == [54, 54]
+    assert len(kept(cache)) == 1, "no file is left half written"
+    assert run(ADD_UP, tmp_path, cache) == (54, FOUND)
+
+
+@pytest.mark.parametrize("below", ["", "folder"], ids=["is_a_file", "below_a_file"])
+def test_unwritable_folder_means_compiling_each_time(below: str, tmp_path: Path) -> None:
+    # Permissions would not do: they do not bind the superuser, whom containers often run as.
+    occupied = tmp_path / "occupied"
+    occupied.write_text("a file, where a folder should be")
+    for _ in range(2):
+        assert run(ADD_UP, tmp_path, occupied / below) == (54, COMPILED)
