@@ -56,8 +56,8 @@ def select(u: Tensor, threshold: Tensor, second: Tensor, surrogate: Surrogate) -
     rows = torch.cat([(u - threshold).transpose(0, 1).reshape(batch * steps, neurons), full[:, neurons:]], 1)
     depth = torch.full(full.shape[1:], math.inf)
     depth[:neurons] = second - threshold
-    *parts, _ = ops.select(rows, depth, surrogate.spec)
-    return Spikes(*parts, steps, batch, neurons)
+    active, ids, row_start, spike_count, _ = ops.select(rows, depth, surrogate.spec)
+    return Spikes(ids, row_start, spike_count, active, steps, batch, neurons)
 
 
 @pytest.mark.parametrize("neurons", [1, 33, 63, 64, 65, 130])
