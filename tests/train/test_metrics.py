@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from spikeloom import InputError
 from spikeloom.train import metrics
 from spikeloom.train.metrics import Metrics, Tally
 
@@ -34,6 +35,15 @@ def test_a_line_is_one_object_and_lines_add_up(tmp_path: Path) -> None:
         "activity": {"input": 0.01},
         "samples_per_s": 99.5,
     }
+
+
+def test_no_file_is_no_lines_and_a_broken_one_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    assert metrics.read(path) == []
+    for broken in ('{"epoch": 1', '{"epoch": 1}', "[]"):
+        path.write_text(broken)
+        with pytest.raises(InputError, match="metrics.jsonl: expected a line of metrics per epoch and split, got "):
+            metrics.read(path)
 
 
 def test_in_words() -> None:

@@ -3,6 +3,7 @@
 import io
 import json
 import math
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -125,6 +126,16 @@ def test_settings_run(data: Path, tmp_path: Path, changes: dict[str, str]) -> No
     assert math.isfinite(outcome.test.loss)
     again = session.evaluate_run(tmp_path / "run", None, "test", Report(io.StringIO()))
     assert without_speed([again]) == without_speed([outcome.test])
+
+
+def test_what_a_cap_drops_is_reported(data: Path, tmp_path: Path) -> None:
+    stream = io.StringIO()
+    session.train(small_config(data, epochs="1", max_activity="0.01"), tmp_path / "run", Report(stream))
+    assert re.search(r"^epoch 1 of 1 .* the cap dropped [1-9]\d* ids$", stream.getvalue(), re.MULTILINE)
+
+
+def test_a_run_says_which_kernels_it_used(trained: tuple[Path, str]) -> None:
+    assert re.search(r"^2312-32 feed-forward LIF .* sparse, \d+ lanes ", trained[1], re.MULTILINE)
 
 
 def test_annealing_moves_the_window_and_ends_where_it_should(data: Path) -> None:

@@ -46,6 +46,11 @@ class Classifier(nn.Module):
         hidden = {name: layer.last_activity for name, layer in self._spiking_layers()}
         return {"input": spikes.activity} | hidden
 
+    @property
+    def dropped(self) -> int:
+        """How many ids the layers' caps dropped in the last forward pass."""
+        return sum(layer.dropped for _, layer in self._spiking_layers())
+
     @torch.no_grad()
     def spikes_of_layers(self, spikes: Spikes) -> dict[str, Spikes]:
         """By layer, the spikes that a batch makes, beginning with the batch itself."""

@@ -28,6 +28,7 @@ class Trainer:
         settings: of the training.
         total: training steps of the whole run.
         done: training steps so far.
+        dropped: ids that a cap on activity has dropped so far.
     """
 
     model: Classifier
@@ -35,6 +36,7 @@ class Trainer:
     settings: TrainingSettings
     total: int
     done: int = 0
+    dropped: int = 0
 
     def step(self, spikes: Spikes, labels: Tensor, at: str) -> tuple[float, Tensor]:
         """Train on a batch; returns its loss and the classes found before the step.
@@ -54,6 +56,7 @@ class Trainer:
         # A gradient that is not finite makes such weights, so this finds both.
         finite.check(finite.parameters(model.network), at)
         self.done += 1
+        self.dropped += model.dropped
         return loss.item(), model.objective.classes(output)
 
     def _set_schedules(self) -> None:
@@ -90,12 +93,13 @@ def fit(model: Classifier, batches: Loaders, settings: TrainingSettings, run: Ru
     trainer = Trainer(model, optimizer, settings, total=settings.epochs * len(batches.train))
     best: Metrics | None = None
     for epoch in range(1, settings.epochs + 1):
+        dropped = trainer.dropped
         trained = latest = _train_epoch(trainer, batches.train, epoch, report)
         run.record(trained)
         if batches.validation is not None:
             latest = evaluate(model, batches.validation, epoch, "validation", report)
             run.record(latest)
-        report.line(_epoch_in_words(trained, latest, settings.epochs))
+        report.line(_epoch_in_words(trained, latest, settings.epochs, trainer.dropped - dropped))
         if batches.validation is None or best is None or _is_better(latest, best):
             best = latest
             run.save(model)
@@ -142,10 +146,11 @@ def _is_better(one: Metrics, other: Metrics) -> bool:
     return (one.accuracy, -one.loss) > (other.accuracy, -other.loss)
 
 
-def _epoch_in_words(trained: Metrics, latest: Metrics, epochs: int) -> str:
+def _epoch_in_words(trained: Metrics, latest: Metrics, epochs: int, dropped: int) -> str:
     validation = f"  validation {latest.accuracy:7.2%}" if latest.split == "validation" else ""
+    lost = f"  the cap dropped {dropped} ids" if dropped else ""
     hidden = " ".join(f"{value:.1%}" for name, value in trained.activity.items() if name != "input")
     return (
         f"epoch {trained.epoch:>{len(str(epochs))}} of {epochs}  loss {trained.loss:.4f}  train {trained.accuracy:7.2%}"
-        f"{validation}  {trained.samples_per_s:5.0f} samples/s  active {hidden}"
+        f"{validation}  {trained.samples_per_s:5.0f} samples/s  active {hidden}{lost}"
     )

@@ -8,6 +8,8 @@ from pathlib import Path
 from jaxtyping import Int
 from torch import Tensor
 
+from spikeloom.checks import InputError
+
 
 @dataclass(frozen=True)
 class Metrics:
@@ -74,5 +76,14 @@ def append(path: Path, metrics: Metrics) -> None:
 
 
 def read(path: Path) -> list[Metrics]:
-    """All lines of a metrics file."""
-    return [Metrics(**json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
+    """All lines of a metrics file; none where no epoch was completed and there is no file.
+
+    Raises:
+        InputError: a line that is no metrics.
+    """
+    if not path.exists():
+        return []
+    try:
+        return [Metrics(**json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
+    except (json.JSONDecodeError, TypeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: expected a line of metrics per epoch and split, got {error}") from error

@@ -56,8 +56,8 @@ def train(config: Config, folder: Path | None = None, report: Report | None = No
 
 
 def _train(config: Config, folder: Path, report: Report) -> Outcome:
-    batches = loaders(config)
     started = time.perf_counter()
+    batches = loaders(config)
     dataset = batches.train.dataset
     model = runs.classifier(config, dataset.sensor, dataset.classes)
     run = Run(folder, config)
@@ -74,6 +74,7 @@ def _train(config: Config, folder: Path, report: Report) -> Outcome:
             run.save(model)
         report.line(f"stopped; what was done is saved in {folder}")
         return Outcome(folder, None)
+    report.line(model.network.explain())
     report.line(_summary(test, best, folder, time.perf_counter() - started))
     return Outcome(folder, test)
 
