@@ -1,6 +1,7 @@
 """What layers accept, what they refuse, the routes that inputs take, and weights that are not finite."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -25,12 +26,26 @@ def binary(*shape: int, activity: float = 0.3) -> Tensor:
         (torch.full((3, 2, 4), 0.5).half(), r"input: expected float32, got torch.float16; there is no kernel"),
         ([[0.0]], r"input: expected Spikes or a tensor \[T, B, N\], got list"),
         (Spikes.from_dense(torch.zeros(3, 2, 5)), "input: expected 4 neurons, the layer's in_features, got 5"),
+        (torch.zeros(0, 2, 4), "input: expected at least one step and one sample, got T = 0, B = 2"),
+        (torch.full((3, 0, 4), 0.5), "input: expected at least one step and one sample, got T = 3, B = 0"),
+        (Spikes.from_dense(torch.zeros(3, 0, 4)), "input: expected at least one step and one sample, got T = 3, B = 0"),
     ],
 )
 @every_layer
 def test_inputs_that_do_not_fit(kind: type, x: object, message: str) -> None:
     with pytest.raises(InputError, match=message):
         kind(4, 3)(x)
+
+
+@pytest.mark.parametrize("id_", [-1, 20, 2**31 - 1])
+@pytest.mark.parametrize("sparse", [True, False])
+@every_layer
+def test_ids_beyond_the_layer_never_reach_a_kernel(kind: type, sparse: bool, id_: int) -> None:
+    spikes = Spikes.from_dense(binary(4, 2, 20))
+    ids = spikes.ids.clone()
+    ids[3] = id_
+    with pytest.raises(InputError, match="ids: expected neurons from 0 to 19, got some outside of it"):
+        kind(20, 70, **({"sparse": sparse} if kind is nn.LIF else {}))(replace(spikes, ids=ids))
 
 
 @pytest.mark.parametrize("dtype", [torch.bool, torch.uint8, torch.float64, torch.float16])

@@ -14,18 +14,34 @@ def checked(x: Spikes | Tensor, features: int) -> Spikes | Tensor:
     """The input, with a binary tensor turned into spikes.
 
     Raises:
-        InputError: another number of inputs or dimensions, or a dtype without a kernel.
+        InputError: another number of inputs or dimensions, no step or no sample, ids of neurons that are not there, or
+            a dtype without a kernel.
     """
     if isinstance(x, Spikes):
         require(x.neurons == features, "input", f"{features} neurons, the layer's in_features", x.neurons)
+        _check_not_empty(x.steps, x.batch)
+        _check_ids(x)
         return x
     require(isinstance(x, Tensor), "input", "Spikes or a tensor [T, B, N]", type(x).__name__)
     wanted = f"a tensor [T, B, {features}]"
     require(x.dim() == 3 and x.shape[2] == features, "input", wanted, tuple(x.shape))
+    _check_not_empty(*x.shape[:2])
     if x.requires_grad or not bool(((x == 0) | (x == 1)).all()):
         require(x.dtype == torch.float32, "input", "float32", x.dtype, "there is no kernel for it: call .float()")
         return x
     return Spikes.from_dense(x)
+
+
+def _check_not_empty(steps: int, batch: int) -> None:
+    require(steps > 0 and batch > 0, "input", "at least one step and one sample", f"T = {steps}, B = {batch}")
+
+
+def _check_ids(x: Spikes) -> None:
+    """Kernels read the weight rows that ids name, unchecked. As unsigned numbers, negative ids are too large as well."""
+    if torch.compiler.is_compiling():
+        return
+    largest = x.ids.numpy().view(np.uint32).max(initial=0)
+    require(bool(largest < x.neurons), "ids", f"neurons from 0 to {x.neurons - 1}", "some outside of it")
 
 
 def route_for(x: Spikes | Tensor, *, sparse: bool | str, chosen: Route | None) -> Route:
