@@ -37,7 +37,7 @@ def _check_not_empty(steps: int, batch: int) -> None:
 
 
 def _check_ids(x: Spikes) -> None:
-    """Kernels read the weight rows that ids name, unchecked. As unsigned numbers, negative ids are too large as well."""
+    """Kernels read the weight rows that ids name, unchecked; as unsigned numbers, negative ids are too large, too."""
     if torch.compiler.is_compiling():
         return
     largest = x.ids.numpy().view(np.uint32).max(initial=0)
