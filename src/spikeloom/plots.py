@@ -34,7 +34,7 @@ def raster(layers: Mapping[str, Spikes], path: Path, *, dt_ms: float, sample: in
     axes = figure.subplots(len(layers), 1, sharex=True, squeeze=False)[:, 0]
     for axis, (name, spikes) in zip(axes, layers.items(), strict=True):
         step, neuron = spike_points(spikes, sample)
-        axis.scatter(step * dt_ms, neuron, s=1.5, marker=".", linewidths=0, color="black", rasterized=True)
+        axis.scatter(step * dt_ms, neuron, s=4, marker=".", linewidths=0, color="black", rasterized=True)
         active = len(neuron) / max(1, spikes.steps * spikes.neurons)
         axis.set_ylabel(f"{name}\n{spikes.neurons} neurons")
         axis.set_ylim(-0.5, spikes.neurons - 0.5)
