@@ -21,9 +21,9 @@ def nmnist() -> Config:
     """N-MNIST (Orchard et al. 2015), from recordings in its official layout."""
     return Config(
         recipe="nmnist",
-        data=DataSettings(dataset="nmnist", dt_ms=5.0, steps=60, batch_size=16, jitter_pixels=2, time_skew=0.1),
-        network=NetworkSettings(hidden=(512,), beta=0.9, loss="per_step"),
-        training=TrainingSettings(epochs=40, learning_rate=5e-3),
+        data=DataSettings(dataset="nmnist", dt_ms=3.0, steps=100, jitter_pixels=2, time_skew=0.1),
+        network=NetworkSettings(hidden=(256, 128), beta=0.9, loss="per_step"),
+        training=TrainingSettings(epochs=30, learning_rate=5e-3),
     )
 
 
