@@ -105,3 +105,18 @@ def test_a_readout_finds_them_too() -> None:
     net[1].load_weight_matrix(torch.full((3, 70), math.nan))
     with pytest.raises(InputError, match=r"layer 2 \(LI 70-3\): expected finite membranes"):
         net(binary(6, 2, 20))
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_and_so_does_torchs_linear(value: float) -> None:
+    net = nn.Sequential(nn.LIF(20, 70), torch.nn.Linear(70, 3))
+    net[1].weight.data.fill_(value)
+    with pytest.raises(InputError, match=r"layer 2 \(Linear 70-3\): expected finite outputs, got NaN or infinity"):
+        net(binary(6, 2, 20))
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float16, torch.bfloat16])
+@every_layer
+def test_weights_without_a_kernel(kind: type, dtype: torch.dtype) -> None:
+    with pytest.raises(InputError, match=f"weight: expected float32, got {dtype}; there is no kernel .*call .float"):
+        kind(20, 70).to(dtype)(binary(4, 2, 20))

@@ -41,6 +41,13 @@ def test_states_go_from_call_to_call() -> None:
     assert [s.spike is None for s in end] == [False, False, True]
 
 
+def test_a_state_may_lie_in_any_order_of_memory() -> None:
+    layer, x = nn.LIF(20, 64, recurrent=True), binary(5, 4, 20)
+    _, state = layer(x)
+    turned = nn.State(tuple(value.T.contiguous().T for value in state.values), state.spike.T.contiguous().T)
+    assert torch.equal(layer(x, turned)[0].dense(), layer(x, state)[0].dense())
+
+
 @pytest.mark.parametrize("cut", [True, False])
 def test_a_detached_state_truncates(cut: bool) -> None:
     net, x = network(), binary(10, 4, 20)

@@ -7,6 +7,7 @@ from torch import Tensor
 from spikeloom import ops
 from spikeloom.checks import require
 from spikeloom.nn.blocked import per_neuron
+from spikeloom.nn.inputs import check_ids
 from spikeloom.ops.arrays import BLOCK, padded
 from spikeloom.spikes import Spikes
 from spikeloom.surrogates import SuperSpike, Surrogate
@@ -25,10 +26,11 @@ def sparse_product(spikes: Spikes, weight: Float[Tensor, "K I 64"], neurons: int
         neurons: N.
 
     Raises:
-        InputError: weights of another size.
+        InputError: weights of another size, or ids of neurons that are not there.
     """
     wanted = (padded(neurons) // BLOCK, spikes.neurons, BLOCK)
     require(tuple(weight.shape) == wanted, "weight", f"blocks {wanted}", tuple(weight.shape), "see nn.to_blocks")
+    check_ids(spikes)
     rows: Tensor = ops.product(spikes.ids, spikes.row_start, spikes.spike_count, spikes.active, weight.contiguous())
     return rows.view(spikes.batch, spikes.steps, -1).transpose(0, 1)[..., :neurons]
 

@@ -10,17 +10,24 @@ from spikeloom.ops.choice import Route, choose
 from spikeloom.spikes import Spikes
 
 
-def checked(x: Spikes | Tensor, features: int) -> Spikes | Tensor:
+def checked(x: Spikes | Tensor, features: int, weight: Tensor) -> Spikes | Tensor:
     """The input, with a binary tensor turned into spikes.
+
+    Args:
+        x: what a layer was called with.
+        features: the inputs that it has weights for.
+        weight: of the layer.
 
     Raises:
         InputError: another number of inputs or dimensions, no step or no sample, ids of neurons that are not there, or
             a dtype without a kernel.
     """
+    remedy = "there is no kernel for it: call .float() on the network"
+    require(weight.dtype == torch.float32, "weight", "float32", weight.dtype, remedy)
     if isinstance(x, Spikes):
         require(x.neurons == features, "input", f"{features} neurons, the layer's in_features", x.neurons)
         _check_not_empty(x.steps, x.batch)
-        _check_ids(x)
+        check_ids(x)
         return x
     require(isinstance(x, Tensor), "input", "Spikes or a tensor [T, B, N]", type(x).__name__)
     wanted = f"a tensor [T, B, {features}]"
@@ -36,10 +43,15 @@ def _check_not_empty(steps: int, batch: int) -> None:
     require(steps > 0 and batch > 0, "input", "at least one step and one sample", f"T = {steps}, B = {batch}")
 
 
-def _check_ids(x: Spikes) -> None:
-    """Kernels read the weight rows that ids name, unchecked; as unsigned numbers, negative ids are too large, too."""
+def check_ids(x: Spikes) -> None:
+    """Kernels read the weight rows that ids name, unchecked.
+
+    Raises:
+        InputError: an id below 0, or above those of the neurons.
+    """
     if torch.compiler.is_compiling():
         return
+    # As unsigned numbers, negative ids are too large as well.
     largest = x.ids.numpy().view(np.uint32).max(initial=0)
     require(bool(largest < x.neurons), "ids", f"neurons from 0 to {x.neurons - 1}", "some outside of it")
 
@@ -66,8 +78,12 @@ def route_for(x: Spikes | Tensor, *, sparse: bool | str, chosen: Route | None) -
     return choose(activity=x.activity, window=window, lanes=width().lanes)
 
 
-def check_finite(layer: nn.Module, last_state: Tensor) -> None:
-    """Find NaN and infinite weights at the step where they first act: they stay in the membranes until the last step.
+def check_finite(layer: nn.Module, values: Tensor) -> None:
+    """Find NaN and infinite weights at the step where they first act.
+
+    Args:
+        layer: to name.
+        values: the membranes after the last step, in which such numbers stay, or an output without states.
 
     Raises:
         InputError: naming the layer.
@@ -75,5 +91,6 @@ def check_finite(layer: nn.Module, last_state: Tensor) -> None:
     if torch.compiler.is_compiling():
         return
     name = getattr(layer, "label", type(layer).__name__)
-    finite = bool(np.isfinite(last_state.detach().numpy()).all())  # torch would wake its threads for so little
-    require(finite, name, "finite membranes", "NaN or infinity in them", "its weights or its input are not finite")
+    finite = bool(np.isfinite(values.detach().numpy()).all())  # torch would wake its threads for so little
+    what = "outputs" if isinstance(layer, nn.Linear) else "membranes"
+    require(finite, name, f"finite {what}", "NaN or infinity in them", "its weights or its input are not finite")

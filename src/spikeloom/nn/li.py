@@ -61,7 +61,7 @@ class LI(Blocked):
         Raises:
             InputError: an input or a state that does not fit; NaN or infinite numbers in the membranes.
         """
-        x = checked(x, self.in_features)
+        x = checked(x, self.in_features, self.weight)
         steps, batch = (x.steps, x.batch) if isinstance(x, Spikes) else x.shape[:2]
         parameters = torch.stack([self._spread(self.beta), self._spread(self.gain)])
         layer = (

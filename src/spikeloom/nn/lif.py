@@ -108,7 +108,7 @@ class LIF(Blocked):
         Raises:
             InputError: an input or a state that does not fit; NaN or infinite numbers in the membranes.
         """
-        x = checked(x, self.in_features)
+        x = checked(x, self.in_features, self.weight)
         self.route = route_for(x, sparse=self.sparse, chosen=self.route)
         self._lay_out(dense=not self.route.sparse)
         steps, batch = (x.steps, x.batch) if isinstance(x, Spikes) else x.shape[:2]

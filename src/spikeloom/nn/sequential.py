@@ -6,6 +6,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from spikeloom.checks import require
+from spikeloom.nn.inputs import check_finite
 from spikeloom.nn.li import LI
 from spikeloom.nn.lif import LIF
 from spikeloom.nn.state import States
@@ -52,14 +53,16 @@ class Sequential(nn.Module):
             What the last layer returned, and the states after the last step.
 
         Raises:
-            InputError: an input or a state that does not fit.
+            InputError: an input or a state that does not fit; NaN or infinite numbers in what a layer computes.
         """
         if state is not None:
             require(len(state) == len(self), "state", f"{len(self)} states, one per layer", len(state))
         after = []
         for i, layer in enumerate(self):
             if isinstance(layer, nn.Linear):
-                x, last = layer(x.dense() if isinstance(x, Spikes) else x), None
+                out: Tensor = layer(x.dense() if isinstance(x, Spikes) else x)
+                check_finite(layer, out)
+                x, last = out, None
             else:
                 x, last = layer(x, None if state is None else state[i])
             after.append(last)

@@ -77,7 +77,7 @@ def spike_words(spike: Tensor | None, blocks: int, batch: int) -> np.ndarray:
     """`[N / 64, B]` uint64 from zeros and ones `[B, N]`, N a multiple of 64; no bit is set where None is given."""
     if spike is None:
         return np.zeros((blocks, batch), np.uint64)
-    bits = np.packbits(array(spike) != 0, axis=1, bitorder="little").view(np.uint64)
+    bits = np.packbits(np.ascontiguousarray(array(spike)) != 0, axis=1, bitorder="little").view(np.uint64)
     return np.ascontiguousarray(bits.T)
 
 
