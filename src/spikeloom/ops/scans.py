@@ -125,8 +125,8 @@ def scan_forward(source: Any, layer: Layer, state: Tensor | None, spike: Tensor 
     entry_end = np.cumsum(entries.reshape(-1)).reshape(blocks, batch)
     slope = torch.empty(int(entry_end[-1, -1]))
     firsts = np.arange(groups) * batch // groups
-    start = (entry_end - entries)[:, firsts]
-    end = entry_end[:, np.append(firsts[1:], batch) - 1]
+    start = np.ascontiguousarray((entry_end - entries)[:, firsts])
+    end = np.ascontiguousarray(entry_end[:, np.append(firsts[1:], batch) - 1])
     surrogate = surrogates.from_spec(layer.surrogate)
     run(
         kernels("rows").pack,

@@ -94,14 +94,16 @@ class KernelCache:
     def save_overload(self, signature: Any, result: Any) -> None:
         """Keep a compiled kernel; where nothing can be written, the next process compiles again."""
         path = self._path(signature, result.codegen)
-        payload = dumps(result._reduce())
+        payload, unfinished = dumps(result._reduce()), None
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+                unfinished = Path(file.name)
                 file.write(hashlib.sha256(payload).digest() + payload)
-            os.replace(file.name, path)
+            os.replace(unfinished, path)
         except OSError:
-            return
+            if unfinished is not None:
+                unfinished.unlink(missing_ok=True)
 
     def flush(self) -> None:
         """Numba's interface: there is nothing to flush."""
