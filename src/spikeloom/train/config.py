@@ -12,33 +12,45 @@ class DataSettings:
     """What a network is trained on, and how events become spikes.
 
     Args:
-        dataset: "digits" (scikit-learn's, as events) or "nmnist" (recordings in N-MNIST's official layout).
-        path: the folder of the recordings; digits need none.
+        dataset: a name in `data.catalogue`; "folder" is one of your own.
+        path: the folder of the recordings; none: where `spikeloom data get` puts them.
         pool: take training and test recordings together and split them by the run's seed.
+        hold_out_speaker: of spoken data sets: test on this speaker, train on all others; none: the official split.
         train_samples: how many samples to train on, validation included; none: all (pooled: all but the test samples).
         test_samples: how many samples to test on; none: all (pooled: a fifth).
         validation: the fraction of the training samples that is held out to choose the best epoch, from 0 below 1.
             With 0 the last epoch's weights are the run's.
+        validation_speaker: of spoken data sets: the samples held out are this speaker's, instead of a fraction.
         dt_ms: length of a time step in milliseconds, above 0.
         steps: time steps per sample; what comes later is cut off.
         crop: side in pixels of the square that is cut from the middle of the sensor; none: all of it.
+        denoise_ms: an event stays only if one has come from its neighbourhood in so many milliseconds; 0: all stay.
         batch_size: samples per training step.
         jitter_pixels: augmentation: a sample moves by up to so many pixels in x and y.
+        channel_shift: augmentation: a sample of a sensor of one row moves by up to so many channels.
+        flip: augmentation: the chance that a sample is mirrored, left to right, from 0 to 1.
+        time_jitter_ms: augmentation: the standard deviation of what is added to the time of each event, at least 0.
         time_skew: augmentation: times are stretched by 1 - time_skew to 1 + time_skew, from 0 below 1.
         event_drop: augmentation: the fraction of events dropped, from 0 below 1.
     """
 
-    dataset: Literal["digits", "nmnist"] = "digits"
+    dataset: Literal["digits", "nmnist", "shd", "ssc", "dvsgesture", "fsdd", "randman", "folder"] = "digits"
     path: str | None = None
     pool: bool = False
+    hold_out_speaker: str | None = None
     train_samples: int | None = None
     test_samples: int | None = None
     validation: float = 0.1
+    validation_speaker: str | None = None
     dt_ms: float = 1.0
     steps: int = 100
     crop: int | None = None
+    denoise_ms: float = 0.0
     batch_size: int = 48
     jitter_pixels: int = 0
+    channel_shift: int = 0
+    flip: float = 0.0
+    time_jitter_ms: float = 0.0
     time_skew: float = 0.0
     event_drop: float = 0.0
 
@@ -46,11 +58,18 @@ class DataSettings:
         for name in ("validation", "time_skew", "event_drop"):
             value = getattr(self, name)
             require(0 <= value < 1, name, "a number from 0 below 1", value)
+        require(0 <= self.flip <= 1, "flip", "a chance from 0 to 1", self.flip)
         require(0 < self.dt_ms < math.inf, "dt_ms", "a number of milliseconds above 0", self.dt_ms)
+        for name in ("denoise_ms", "time_jitter_ms"):
+            value = getattr(self, name)
+            require(0 <= value < math.inf, name, "a number of milliseconds of at least 0", value)
         for name in ("train_samples", "test_samples", "steps", "crop", "batch_size"):
             value = getattr(self, name)
             require(value is None or value >= 1, name, "an integer of at least 1", value)
         require(self.jitter_pixels >= 0, "jitter_pixels", "a number of pixels of at least 0", self.jitter_pixels)
+        require(self.channel_shift >= 0, "channel_shift", "a number of channels of at least 0", self.channel_shift)
+        pooled = self.pool and self.hold_out_speaker is not None
+        require(not pooled, "pool", "false beside hold_out_speaker, which pools by itself", "true")
 
 
 @dataclass(frozen=True)
@@ -68,6 +87,8 @@ class NetworkSettings:
         surrogate: as `surrogates.from_spec` reads it.
         recurrent: hidden layers have all-to-all connections within themselves.
         bias: layers have a bias.
+        dropout: in training, each neuron of a hidden layer is silent to the next layer for a whole sample with this
+            chance, from 0 below 1.
         max_activity: cap on the fraction of a layer's neurons whose spikes leave it in a step; none for no cap.
         sparse: "auto" takes the faster of sparse and dense products; true or false force one.
         readout: "li" (leaky integrators), "linear" (a linear map of the spikes) or "spikes" (spiking class neurons).
@@ -85,6 +106,7 @@ class NetworkSettings:
     surrogate: str = "SuperSpike(10.0)"
     recurrent: bool = False
     bias: bool = False
+    dropout: float = 0.0
     max_activity: float | None = None
     sparse: Literal["auto"] | bool = "auto"
     readout: Literal["li", "linear", "spikes"] = "li"
@@ -93,6 +115,7 @@ class NetworkSettings:
 
     def __post_init__(self) -> None:
         require(all(n >= 1 for n in self.hidden), "hidden", "layer sizes of at least 1", list(self.hidden))
+        require(0 <= self.dropout < 1, "dropout", "a chance from 0 below 1", self.dropout)
         one = (self.beta is None) != (self.tau_ms is None)
         got = f"beta={self.beta} and tau_ms={self.tau_ms}"
         require(one, "beta", "either beta or tau_ms", got, "set the other one to none")
@@ -110,10 +133,22 @@ class TrainingSettings:
         weight_decay: AdamW's.
         warmup_steps: training steps over which the rate rises from a fifth of its peak; it then falls along a cosine.
         final_rate: the fraction of the peak at the end, from 0 to 1.
+        accumulate: batches whose gradients are averaged for one training step.
+        clip_norm: gradients are scaled down to this norm over all weights where theirs is larger; none: never.
+        patience: training stops after so many epochs without a better one on validation; none: never.
         initial_activity: weights are scaled before training so that this fraction of each layer spikes on a first
             batch, above 0 below 1; none leaves them as they were drawn.
         anneal_window: the second threshold starts 100 below and halves its distance with every training step.
-        seed: of weights, order, split and augmentation.
+        activity_low: below this fraction of steps a hidden neuron is penalised as too quiet, from 0 to 1.
+        activity_high: above this fraction of steps a hidden neuron is penalised as too busy, from 0 to 1.
+        activity_penalty: the weight of both penalties in the loss; 0 for none.
+        time_chunk: memory for so many steps at a time: the gradient is exact, and a forward pass more is the price;
+            none: all steps at once.
+        tbptt: backpropagation through time is cut after so many steps, in memory for as many; none: never.
+        checkpoints: how many of the last checkpoints are kept, at least 1.
+        checkpoint_minutes: a checkpoint comes at the end of an epoch, and whenever so many minutes have passed.
+        tensorboard: write the metrics for TensorBoard too.
+        seed: of weights, order, split, augmentation and dropout.
         threads: worker threads; none: as many as torch takes.
     """
 
@@ -122,21 +157,41 @@ class TrainingSettings:
     weight_decay: float = 0.0
     warmup_steps: int = 10
     final_rate: float = 0.02
+    accumulate: int = 1
+    clip_norm: float | None = None
+    patience: int | None = None
     initial_activity: float | None = 0.05
     anneal_window: bool = False
+    activity_low: float = 0.0
+    activity_high: float = 1.0
+    activity_penalty: float = 0.0
+    time_chunk: int | None = None
+    tbptt: int | None = None
+    checkpoints: int = 2
+    checkpoint_minutes: float = 5.0
+    tensorboard: bool = False
     seed: int = 0
     threads: int | None = None
 
     def __post_init__(self) -> None:
-        require(self.epochs >= 1, "epochs", "an integer of at least 1", self.epochs)
+        for name in ("epochs", "accumulate", "patience", "time_chunk", "tbptt", "checkpoints", "threads"):
+            value = getattr(self, name)
+            require(value is None or value >= 1, name, "an integer of at least 1", value)
         require(0 < self.learning_rate < math.inf, "learning_rate", "a number above 0", self.learning_rate)
-        require(0 <= self.weight_decay < math.inf, "weight_decay", "a number of at least 0", self.weight_decay)
+        for name in ("weight_decay", "activity_penalty"):
+            value = getattr(self, name)
+            require(0 <= value < math.inf, name, "a number of at least 0", value)
+        require(self.clip_norm is None or self.clip_norm > 0, "clip_norm", "a norm above 0", self.clip_norm)
         require(self.warmup_steps >= 0, "warmup_steps", "an integer of at least 0", self.warmup_steps)
         require(0 <= self.final_rate <= 1, "final_rate", "a number from 0 to 1", self.final_rate)
         wanted = self.initial_activity
         require(wanted is None or 0 < wanted < 1, "initial_activity", "a fraction between 0 and 1", wanted)
+        low, high = self.activity_low, self.activity_high
+        require(0 <= low <= high <= 1, "activity_low", "0 <= activity_low <= activity_high <= 1", f"{low} and {high}")
+        both = self.tbptt is not None and self.time_chunk is not None
+        require(not both, "tbptt", "tbptt or time_chunk", "both", "set time_chunk=none: tbptt bounds memory too")
+        require(self.checkpoint_minutes > 0, "checkpoint_minutes", "minutes above 0", self.checkpoint_minutes)
         require(0 <= self.seed < 2**63, "seed", "an integer from 0 to 2^63 - 1", self.seed)
-        require(self.threads is None or self.threads >= 1, "threads", "an integer of at least 1", self.threads)
 
 
 @dataclass(frozen=True)
