@@ -8,7 +8,7 @@ import subprocess
 import torch
 
 from spikeloom.bench.host import cache_bytes, cores, processor
-from spikeloom.kernels.cpu.compile import cache_folder
+from spikeloom.folders import cache_folder
 from spikeloom.kernels.cpu.simd import host_width
 
 PACKAGES = ("spikeloom", "torch", "numba", "llvmlite", "numpy")

@@ -10,7 +10,6 @@ import inspect
 import os
 import pickle
 import platform
-import sys
 import tempfile
 from collections.abc import Callable
 from functools import cache
@@ -21,6 +20,8 @@ import llvmlite
 import numba
 from numba.core.compiler import CompileResult
 from numba.core.serialize import dumps
+
+from spikeloom.folders import cache_folder
 
 FLAGS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}, "boundscheck": False}
 
@@ -35,20 +36,6 @@ def kernel(function: Callable[..., Any]) -> Any:
 def inlined(function: Callable[..., Any]) -> Any:
     """Compile a function that kernels call, into them."""
     return numba.njit(**FLAGS, forceinline=True)(function)
-
-
-def cache_folder() -> Path:
-    """Where compiled kernels are kept: `SPIKELOOM_CACHE`, or the user's folder for caches."""
-    chosen = os.environ.get("SPIKELOOM_CACHE")
-    if chosen:
-        return Path(chosen)
-    if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA", str(Path.home() / "AppData" / "Local"))
-    elif sys.platform == "darwin":
-        base = str(Path.home() / "Library" / "Caches")
-    else:
-        base = os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache"))
-    return Path(base) / "spikeloom"
 
 
 @cache
