@@ -104,6 +104,15 @@ def test_other_files_and_hidden_folders_do_not_matter(nmnist_folder: Path) -> No
     assert len(NMNIST(nmnist_folder)) == 4
 
 
+def test_class_names_and_identity(nmnist_folder: Path) -> None:
+    train = NMNIST(nmnist_folder)
+    assert train.class_names == tuple("0123456789")
+    assert train.identity == NMNIST(str(nmnist_folder)).identity
+    assert train.identity != NMNIST(nmnist_folder, "test").identity
+    (nmnist_folder / "Train" / "0" / "00005.bin").write_bytes(bytes([0, 0, 0, 0, 0]))
+    assert train.identity != NMNIST(nmnist_folder).identity
+
+
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     message = r"Train: expected a folder with the folders 0 to 9, got no such folder; give the folder that holds Train"
     with pytest.raises(InputError, match=message):

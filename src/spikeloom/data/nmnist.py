@@ -12,6 +12,7 @@ from jaxtyping import Int64
 
 from spikeloom.checks import InputError, require
 from spikeloom.data.events import Events, Sensor
+from spikeloom.data.identity import of_files
 
 SENSOR = Sensor(34, 34, 2)
 CLASSES = 10
@@ -68,12 +69,14 @@ class NMNIST:
 
     sensor = SENSOR
     classes = CLASSES
+    class_names = tuple(str(digit) for digit in range(CLASSES))
 
     def __init__(self, root: str | os.PathLike[str], split: str = "train") -> None:
         require(split in FOLDERS, "split", f"one of {', '.join(FOLDERS)}", repr(split))
         files = [entry for name in FOLDERS[split] for entry in _list(Path(root) / name)]
         self._files = [file for file, _ in files]
         self.labels: Int64[np.ndarray, "S"] = np.array([label for _, label in files], np.int64)
+        self.identity = of_files("nmnist", self._files, split=split)
 
     def __len__(self) -> int:
         return len(self._files)
