@@ -21,11 +21,11 @@ SEED = 0  # of the split and of the recordings, fixed so that all users train an
 class Digits:
     """Real digits moved over a 34x34 event sensor: 1,437 samples to train, 360 to test, about 310 ms each.
 
-    The recordings are made when the first of the two splits is, within a few seconds, and shared by both. Both hold the
+    The recordings are made when the first split is, within a few seconds, and shared by all. Both parts hold the
     classes in equal shares.
 
     Args:
-        split: "train" or "test".
+        split: "train", "test" or "all".
 
     Raises:
         InputError: an unknown split.
@@ -33,11 +33,14 @@ class Digits:
 
     sensor = saccades.SENSOR
     classes = 10
+    class_names = tuple(str(digit) for digit in range(10))
 
     def __init__(self, split: str = "train") -> None:
-        require(split in SIZES, "split", f"one of {', '.join(SIZES)}", repr(split))
+        require(split in (*SIZES, "all"), "split", f"one of {', '.join(SIZES)}, all", repr(split))
         self._key, self._start, labels = _recordings()
-        self._samples = deal(labels, tuple(SIZES.values()), SEED, stratified=True)[list(SIZES).index(split)]
+        parts = dict(zip(SIZES, deal(labels, tuple(SIZES.values()), SEED, stratified=True), strict=True))
+        self._samples = np.concatenate(list(parts.values())) if split == "all" else parts[split]
+        self.identity = f"digits 1 split={split!r}"
         self.labels: Int64[np.ndarray, "S"] = labels[self._samples]
 
     def __len__(self) -> int:
