@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -163,23 +164,24 @@ class Spikes:
         for name, part in (("time", time), ("batch", batch)):
             require(isinstance(part, slice) and part.step in (None, 1), f"{name} index", "a slice of step 1", part)
         steps, samples = range(self.steps)[time], range(self.batch)[batch]
-        rows = (
-            torch.tensor(list(samples), dtype=torch.long)[:, None] * self.steps
-            + torch.tensor(list(steps), dtype=torch.long)
-        ).reshape(-1).to(self.device)  # fmt: skip
-        sizes = (self.row_start[1:] - self.row_start[:-1])[rows]
-        start = torch.cat([sizes.new_zeros(1), sizes.cumsum(0)])
-        within = torch.arange(int(start[-1]), device=self.device) - torch.repeat_interleave(start[:-1], sizes)
-        entries = torch.repeat_interleave(self.row_start[:-1][rows], sizes) + within
+        cut = (slice(samples.start, samples.stop), slice(steps.start, steps.stop))
+        first, after = (self._by_sample(bound)[cut] for bound in (self.row_start[:-1], self.row_start[1:]))  # [B, T]
+        sizes = (after - first).reshape(-1)
+        # A sample's rows lie together, so its part of the entries is one run: what lies between runs is left out.
+        runs = torch.stack([first[:, 0], after[:, -1]], 1).flatten().tolist() if len(sizes) else []
+        lengths = [end - begin for begin, end in pairwise([0, *runs, self.ids.numel()])]
         return replace(
             self,
-            ids=self.ids[entries],
-            row_start=start,
-            spike_count=self.spike_count[rows],
-            active=self.active[entries],
+            ids=torch.cat(self.ids.split(lengths)[1::2] or [self.ids[:0]]),
+            row_start=torch.cat([sizes.new_zeros(1), sizes.cumsum(0)]),
+            spike_count=self._by_sample(self.spike_count)[cut].reshape(-1),
+            active=torch.cat(self.active.split(lengths)[1::2] or [self.active[:0]]),
             steps=len(steps),
             batch=len(samples),
         )
+
+    def _by_sample(self, rows: Int[Tensor, "R"]) -> Int[Tensor, "B T"]:
+        return rows.view(self.batch, self.steps)
 
     def __repr__(self) -> str:
         return (

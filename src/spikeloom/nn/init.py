@@ -42,6 +42,16 @@ def scale_to_activity_(net: nn.Module, x: Spikes | Tensor, target: float, *, rou
         InputError: no factor from 2^-12 to 2^12 reaches half of the target: the input is too quiet.
     """
     require(0 < target < 1, "target", "a number above 0 and below 1", target)
+    # Dropout aside: in evaluation a layer hears all its inputs at the strength that they have in training on average.
+    training = net.training
+    net.eval()
+    try:
+        return _scale_layers(net, x, target, rounds)
+    finally:
+        net.train(training)
+
+
+def _scale_layers(net: nn.Module, x: Spikes | Tensor, target: float, rounds: int) -> list[float]:
     reached = []
     for number, layer in enumerate(net):  # type: ignore[arg-type, var-annotated]
         if not hasattr(layer, "last_activity"):

@@ -9,6 +9,7 @@ from spikeloom.checks import require
 from spikeloom.neurons import li
 from spikeloom.nn import init
 from spikeloom.nn.blocked import Blocked, decay, per_neuron
+from spikeloom.nn.dropout import checked_chance, drop, scaled
 from spikeloom.nn.inputs import check_finite, checked
 from spikeloom.nn.state import State
 from spikeloom.ops.arrays import padded
@@ -26,6 +27,7 @@ class LI(Blocked):
         dt_ms: the length of a step in ms, beside tau_ms.
         gain: factor of the current, a number or `[C]`.
         bias: whether there is a bias.
+        dropout: the chance that an input is silent for a whole sample in training, from 0 below 1; see `nn.dropout`.
 
     Raises:
         InputError: a number out of its range.
@@ -41,9 +43,10 @@ class LI(Blocked):
         dt_ms: float | None = None,
         gain: float | Tensor = 1.0,
         bias: bool = False,
+        dropout: float = 0.0,
     ) -> None:
         super().__init__(in_features, out_features, bias=bias)
-        self.neuron = li.neuron()
+        self.neuron, self.dropout = li.neuron(), checked_chance(dropout)
         self.register_buffer("beta", decay(out_features, beta, tau_ms, dt_ms))
         self.register_buffer("gain", per_neuron("gain", gain, out_features))
         init.uniform_(self, gain=1.0)
@@ -63,9 +66,10 @@ class LI(Blocked):
         """
         x = checked(x, self.in_features, self.weight)
         steps, batch = (x.steps, x.batch) if isinstance(x, Spikes) else x.shape[:2]
+        x, kept = drop(x, state, chance=self.dropout, training=self.training)
         parameters = torch.stack([self._spread(self.beta), self._spread(self.gain)])
         layer = (
-            self.weight,
+            scaled(self.weight, chance=self.dropout, training=self.training),
             self._padded_bias(),
             parameters,
             self._start(state, batch),
@@ -78,7 +82,7 @@ class LI(Blocked):
         else:
             out, last_state = ops.readout_dense(x, *layer)
         check_finite(self, last_state)
-        return out, State((last_state[0, :, : self.out_features],))
+        return out, State((last_state[0, :, : self.out_features],), kept=kept)
 
     def explain(self) -> dict[str, str]:
         """What the layer is and which route it takes."""

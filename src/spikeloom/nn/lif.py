@@ -11,6 +11,7 @@ from spikeloom.checks import require
 from spikeloom.neurons import lif
 from spikeloom.nn import init
 from spikeloom.nn.blocked import Blocked, decay, per_neuron
+from spikeloom.nn.dropout import checked_chance, drop, scaled
 from spikeloom.nn.inputs import check_finite, checked, route_for
 from spikeloom.nn.state import State
 from spikeloom.ops.arrays import BLOCK, blocks_of, padded, width
@@ -47,6 +48,7 @@ class LIF(Blocked):
         max_activity: None, or the share of the neurons, above 0 and up to 1, that may leave the layer in a step:
             K = max(2, 2 floor(a N / 2)) ids, spikes first, then those in their window; of too many a random part stays.
             The neurons still reset, and hear each other, by all their spikes. `dropped` counts what was lost.
+        dropout: the chance that an input is silent for a whole sample in training, from 0 below 1; see `nn.dropout`.
         sparse: True or False to demand a route, "auto" to let the first batch choose.
 
     Raises:
@@ -76,6 +78,7 @@ class LIF(Blocked):
         recurrent: bool = False,
         bias: bool = False,
         max_activity: float | None = None,
+        dropout: float = 0.0,
         sparse: bool | str = "auto",
     ) -> None:
         super().__init__(in_features, out_features, bias=bias)
@@ -88,7 +91,7 @@ class LIF(Blocked):
         require(sparse in (True, False, "auto"), "sparse", 'True, False or "auto"', repr(sparse))
         allowed = max_activity is None or 0 < max_activity <= 1
         require(allowed, "max_activity", "None or a number above 0 and up to 1", max_activity)
-        self.max_activity = max_activity
+        self.max_activity, self.dropout = max_activity, checked_chance(dropout)
         shape = (blocks_of(out_features), padded(out_features), BLOCK)
         self.recurrent_weight = nn.Parameter(torch.zeros(shape)) if recurrent else None
         self.route: Route | None = None
@@ -109,13 +112,15 @@ class LIF(Blocked):
             InputError: an input or a state that does not fit; NaN or infinite numbers in the membranes.
         """
         x = checked(x, self.in_features, self.weight)
+        x, kept = drop(x, state, chance=self.dropout, training=self.training)
         self.route = route_for(x, sparse=self.sparse, chosen=self.route)
         self._lay_out(dense=not self.route.sparse)
         steps, batch = (x.steps, x.batch) if isinstance(x, Spikes) else x.shape[:2]
         values, spike = self._start(state, batch)
         seed = int(torch.randint(2**62, ())) if self.limit else 0
         settings = (steps, self.out_features, self.neuron.name, self.surrogate.spec, self.limit, seed)
-        weights = (self.weight,) if self.recurrent_weight is None else (self.weight, self.recurrent_weight)
+        weight = scaled(self.weight, chance=self.dropout, training=self.training)
+        weights = (weight,) if self.recurrent_weight is None else (weight, self.recurrent_weight)
         layer = (*weights, self._padded_bias(), *self._parameters_and_depth(), values, spike)
         if self.route.sparse:
             assert isinstance(x, Spikes)
@@ -129,7 +134,7 @@ class LIF(Blocked):
         check_finite(self, last_state)
         spikes = Spikes(ids, row_start, spike_count, active, steps, batch, self.out_features)
         neurons = slice(0, self.out_features)
-        return spikes, State(tuple(value[:, neurons] for value in last_state), last_spike[:, neurons])
+        return spikes, State(tuple(value[:, neurons] for value in last_state), last_spike[:, neurons], kept)
 
     @property
     def limit(self) -> int:

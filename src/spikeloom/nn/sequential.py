@@ -55,8 +55,27 @@ class Sequential(nn.Module):
         Raises:
             InputError: an input or a state that does not fit; NaN or infinite numbers in what a layer computes.
         """
+        outputs, after = self.layers(x, state)
+        return outputs[-1], after
+
+    def layers(
+        self, x: Spikes | Tensor, state: Sequence[object] | None = None
+    ) -> tuple[list[Spikes | Tensor], States]:
+        """Run all steps of a batch through all layers, and keep what each returned.
+
+        Args:
+            x: what the first layer takes.
+            state: what an earlier call returned, or None for zeros.
+
+        Returns:
+            The layers' outputs, as they stand in the graph, and the states after the last step.
+
+        Raises:
+            InputError: as `forward`.
+        """
         if state is not None:
             require(len(state) == len(self), "state", f"{len(self)} states, one per layer", len(state))
+        outputs: list[Spikes | Tensor] = []
         after = []
         for i, layer in enumerate(self):
             if isinstance(layer, nn.Linear):
@@ -65,8 +84,9 @@ class Sequential(nn.Module):
                 x, last = out, None
             else:
                 x, last = layer(x, None if state is None else state[i])
+            outputs.append(x)
             after.append(last)
-        return x, States(after)
+        return outputs, States(after)
 
     def explain(self) -> str:
         """A table: each layer's sizes, its activity in the last batch, the route it takes, and why."""

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 
@@ -15,10 +15,12 @@ class State:
     Args:
         values: a tensor `[B, N]` for each state of the neuron, as its description orders them.
         spike: `[B, N]`, zeros and ones: who spiked at the last step. None for neurons that do not spike.
+        kept: `[B, I]`, the inputs that dropout left to each sample; None where there is no dropout.
     """
 
     values: tuple[Float[Tensor, "B N"], ...]
     spike: Float[Tensor, "B N"] | None = None
+    kept: Bool[Tensor, "B I"] | None = None
 
     def detach(self) -> "State":
         """The same state cut off from the graph that made it: backpropagation through time ends here."""
