@@ -58,7 +58,7 @@ def test_events_of_a_digit_tell_its_image(digits: tuple[Digits, Digits]) -> None
 
 
 def test_an_unknown_split_is_named() -> None:
-    with pytest.raises(InputError, match="^split: expected one of train, test, got 'valid'"):
+    with pytest.raises(InputError, match="^split: expected one of train, test, all, got 'valid'"):
         Digits("valid")
 
 
