@@ -116,11 +116,12 @@ def test_a_zip_whose_header_lies_about_the_size(tmp_path: Path) -> None:
     refused(archive, tmp_path / "to", "expected an archive, got Bad CRC-32")
 
 
-@pytest.mark.parametrize("cut", [0, 1, 40, 200])
+@pytest.mark.parametrize("cut", [1, 7, 40, 100, 1 << 30])
 @pytest.mark.parametrize(("make", "name"), [(make_zip, "a.zip"), (make_tar, "a.tar.gz")])
 def test_a_cut_archive(make: Callable[[Path], Path], name: str, cut: int, tmp_path: Path) -> None:
     archive = make(tmp_path / name)
-    archive.write_bytes(archive.read_bytes()[:cut])
+    raw = archive.read_bytes()
+    archive.write_bytes(raw[: max(0, len(raw) - cut)])
     refused(archive, tmp_path / "to", "expected an archive, got ")
 
 
