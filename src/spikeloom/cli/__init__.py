@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from spikeloom.checks import InputError
-from spikeloom.cli import bench, evaluate, info, train
+from spikeloom.cli import bench, evaluate, info, show, train
 from spikeloom.cli.help import STOPPED, epilog
 
 EXAMPLES = """\
@@ -52,6 +52,6 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="spikeloom", description=about, **epilog(EXAMPLES))
     parser.add_argument("--version", action="version", version=f"spikeloom {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (train, evaluate, bench, info):
+    for command in (train, evaluate, show, bench, info):
         command.add(commands)
     return parser

@@ -1,0 +1,1 @@
+"""The figures of a report, one kind a file: numbers in, a drawing out."""
