@@ -34,6 +34,9 @@ def test_a_line_is_one_object_and_lines_add_up(tmp_path: Path) -> None:
         "accuracy": 0.25,
         "activity": {"input": 0.01},
         "samples_per_s": 99.5,
+        "seconds": 0.0,
+        "learning_rate": None,
+        "loader_share": None,
     }
 
 

@@ -27,7 +27,7 @@ def config(tmp_path: Path) -> Config:
 
 @pytest.fixture
 def run(tmp_path: Path, config: Config) -> Run:
-    saved = Run(tmp_path / "run", config)
+    saved = Run.create(tmp_path / "run", config)
     saved.save(runs.classifier(config, SENSOR, 10))
     return saved
 
@@ -66,14 +66,14 @@ def test_saving_leaves_no_half_file_behind(run: Run, config: Config) -> None:
 
 def test_a_folder_that_exists_is_left_alone(run: Run, config: Config) -> None:
     with pytest.raises(InputError, match="run folder: expected one that does not exist yet, got .*; choose another"):
-        Run(run.folder, config)
+        Run.create(run.folder, config)
     with pytest.raises(InputError, match="run folder"):
-        Run(run.folder / "config.toml", config)
+        Run.create(run.folder / "config.toml", config)
 
 
 def test_a_folder_that_cannot_be_made(run: Run, config: Config) -> None:
     with pytest.raises(InputError, match="expected to make this folder, got "):
-        Run(run.folder / "config.toml" / "below", config)
+        Run.create(run.folder / "config.toml" / "below", config)
 
 
 def test_default_folders_never_collide(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, config: Config) -> None:
@@ -81,13 +81,13 @@ def test_default_folders_never_collide(tmp_path: Path, monkeypatch: pytest.Monke
     folders = []
     for _ in range(3):
         folders.append(runs.default_folder("digits"))
-        Run(folders[-1], config)
+        Run.create(folders[-1], config)
     assert len(set(folders)) == 3
     assert all(folder.parent == Path("runs") and folder.name.startswith("digits-") for folder in folders)
 
 
 def test_a_model_of_another_network(run: Run, tmp_path: Path) -> None:
-    other = Run(tmp_path / "other", small_config(tmp_path / "data", hidden="24,16"))
+    other = Run.create(tmp_path / "other", small_config(tmp_path / "data", hidden="24,16"))
     other.save(runs.classifier(other.config, SENSOR, 10))
     (run.folder / "model.safetensors").write_bytes((other.folder / "model.safetensors").read_bytes())
     message = r"0\.weight: expected \(32, 2312\), as config\.toml has it, got \(24, 2312\); take config\.toml and"
@@ -96,7 +96,7 @@ def test_a_model_of_another_network(run: Run, tmp_path: Path) -> None:
 
 
 def test_a_model_with_more_layers(run: Run, tmp_path: Path) -> None:
-    other = Run(tmp_path / "other", small_config(tmp_path / "data", hidden="32,16,16"))
+    other = Run.create(tmp_path / "other", small_config(tmp_path / "data", hidden="32,16,16"))
     other.save(runs.classifier(other.config, SENSOR, 10))
     (run.folder / "model.safetensors").write_bytes((other.folder / "model.safetensors").read_bytes())
     with pytest.raises(InputError, match="expected .*, as config.toml has it, got .*; take config.toml and"):

@@ -4,6 +4,7 @@ import io
 import json
 import math
 import re
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -35,12 +36,12 @@ def trained(data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path,
 
 
 def without_speed(metrics: list[Metrics]) -> list[Metrics]:
-    return [replace(line, samples_per_s=0.0) for line in metrics]
+    return [replace(line, samples_per_s=0.0, seconds=0.0, loader_share=None) for line in metrics]
 
 
-def test_a_run_leaves_its_four_files(trained: tuple[Path, str]) -> None:
+def test_a_run_leaves_its_files(trained: tuple[Path, str]) -> None:
     folder, _ = trained
-    names = ["config.toml", "metrics.jsonl", "model.safetensors", "raster.png"]
+    names = ["checkpoints", "config.toml", "metrics.csv", "metrics.jsonl", "model.safetensors", "raster.png"]
     assert sorted(file.name for file in folder.iterdir()) == names
     assert (folder / "raster.png").read_bytes().startswith(b"\x89PNG")
 
@@ -51,7 +52,11 @@ def test_metrics_have_a_line_per_epoch_and_split_and_one_of_the_test(trained: tu
     assert [(line["epoch"], line["split"]) for line in lines[:-1]] == expected
     assert lines[-1]["split"] == "test"
     for line in lines:
-        assert set(line) == {"epoch", "split", "loss", "accuracy", "activity", "samples_per_s"}
+        measured = {"loss", "accuracy", "activity", "samples_per_s", "seconds", "learning_rate", "loader_share"}
+        assert set(line) == {"epoch", "split"} | measured
+        assert (line["learning_rate"] is not None) is (line["split"] == "train")
+        assert 0 <= line["loader_share"] <= 1
+        assert line["seconds"] > 0
         assert 0 <= line["accuracy"] <= 1
         assert set(line["activity"]) == {"input", "layer 1", "layer 2"}
         assert all(0 <= value <= 1 for value in line["activity"].values())
@@ -178,16 +183,16 @@ class Stopping(Report):
         if text.startswith("epoch"):
             self.epochs -= 1
             if self.epochs == 0:
-                raise KeyboardInterrupt
+                signal.raise_signal(signal.SIGINT)
 
 
 @pytest.mark.parametrize("validation", ["0.25", "0"])
 def test_an_interrupt_saves_what_is_done(data: Path, tmp_path: Path, validation: str) -> None:
-    report = Stopping(epochs=2)
+    report, run = Stopping(epochs=2), tmp_path / "run"
     config = small_config(data, epochs="50", validation=validation)
     outcome = session.train(config, tmp_path / "run", report)
     assert outcome.test is None
-    assert report.stream.getvalue().splitlines()[-1] == f"stopped; what was done is saved in {tmp_path / 'run'}"
+    assert report.stream.getvalue().splitlines()[-1] == f"stopped; go on with: spikeloom train --run {run} --resume"
     assert {line.epoch for line in read(tmp_path / "run" / "metrics.jsonl")} == {1, 2}
     assert isinstance(spikeloom.load(tmp_path / "run"), torch.nn.Module)
 

@@ -45,33 +45,23 @@ def add(commands: "Commands") -> None:
     for option, (key, value, text) in NAMED.items():
         parser.add_argument(f"--{option}", metavar=value, dest=key, help=text)
     parser.add_argument("--run", metavar="DIR", type=Path, help="the run folder; a new runs/RECIPE-TIME if not given")
-    parser.add_argument("--resume", action="store_true", help="go on with the run in --run, with the settings it has")
+    parser.add_argument("--resume", action="store_true", help="go on with the run in --run, or begin it")
     parser.add_argument("--set", metavar="KEY=VALUE", action="append", default=[], help="change a setting; repeatable")
     parser.set_defaults(command=_train)
 
 
 def _train(options: argparse.Namespace) -> int:
-    from spikeloom.train import recipes, session, settings
+    from spikeloom.train import session, settings
 
     given = settings.assignments(options.set)
     named = {key: getattr(options, key) for key, _, _ in NAMED.values()}
     given |= {key: value for key, value in named.items() if value is not None}
     if options.resume:
-        return _resume(options, given)
-    require(options.recipe is not None, "RECIPE", "a recipe or a config.toml", "none", "see spikeloom recipes")
-    file = Path(options.recipe)
-    config = settings.from_toml(file) if file.suffix == ".toml" else recipes.named(options.recipe)
-    outcome = session.train(settings.override(config, given), options.run)
-    return STOPPED if outcome.test is None else 0
-
-
-def _resume(options: argparse.Namespace, given: dict[str, str]) -> int:
-    from spikeloom.train import session
-
-    require(options.run is not None, "--resume", "--run beside it, the folder of the run", "none")
-    remedy = "leave them out: a run goes on with the settings it has"
-    require(not given, "--resume", "no other settings", ", ".join(given), remedy)
-    outcome = session.resume(options.run, options.recipe)
+        require(options.run is not None, "--resume", "--run beside it, the folder of the run", "none")
+        outcome = session.resume(options.run, options.recipe, given)
+    else:
+        require(options.recipe is not None, "RECIPE", "a recipe or a config.toml", "none", "see spikeloom recipes")
+        outcome = session.train(settings.override(session.configured(options.recipe), given), options.run)
     return STOPPED if outcome.test is None else 0
 
 

@@ -25,15 +25,15 @@ class Report:
         print(text, file=self.stream, flush=True)
 
     @contextmanager
-    def progress(self, title: str, total: int) -> Iterator[Callable[[], None]]:
-        """Show work of `total` parts while the context is open; yields what to call after each part."""
-        shown = _bar(title, total, self.stream) if self.stream.isatty() else self._lines(title, total)
+    def progress(self, title: str, total: int, done: int = 0) -> Iterator[Callable[[], None]]:
+        """Show work of `total` parts, of which some are done, while open; yields what to call after each part."""
+        shown = _bar(title, total, done, self.stream) if self.stream.isatty() else self._lines(title, total, done)
         with shown as advance:
             yield advance
 
     @contextmanager
-    def _lines(self, title: str, total: int) -> Iterator[Callable[[], None]]:
-        done, last = 0, time.monotonic()
+    def _lines(self, title: str, total: int, done: int) -> Iterator[Callable[[], None]]:
+        last = time.monotonic()
 
         def advance() -> None:
             nonlocal done, last
@@ -46,11 +46,11 @@ class Report:
 
 
 @contextmanager
-def _bar(title: str, total: int, stream: TextIO) -> Iterator[Callable[[], None]]:
+def _bar(title: str, total: int, done: int, stream: TextIO) -> Iterator[Callable[[], None]]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(file=stream), transient=True) as progress:
-        task = progress.add_task(title, total=total)
+        task = progress.add_task(title, total=total, completed=done)
         yield lambda: progress.advance(task)

@@ -8,10 +8,8 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
-import spikeloom.train.metrics as metrics_file
 from spikeloom import plots
 from spikeloom.checks import InputError, require
 from spikeloom.data.binning import Binning
@@ -20,44 +18,50 @@ from spikeloom.spikes import Spikes
 from spikeloom.train import finite, settings
 from spikeloom.train.classifier import Classifier
 from spikeloom.train.config import Config
-from spikeloom.train.metrics import Metrics
+from spikeloom.train.folder import METRICS, MODEL, RunFolder, create, locked, require_new
 
-CONFIG, METRICS, MODEL, RASTER = "config.toml", "metrics.jsonl", "model.safetensors", "raster.png"
+__all__ = ["CONFIG", "METRICS", "MODEL", "RASTER", "Run", "classifier", "default_folder", "load", "require_new"]
+
+CONFIG, RASTER = "config.toml", "raster.png"
 OTHER_RUN = "take config.toml and model.safetensors of one run"
 
 
-class Run:
-    """A new run folder.
+class Run(RunFolder):
+    """The folder of a run that settings describe, while this process writes to it.
 
     Args:
-        folder: must not exist; the folders above it are made.
-        config: written to config.toml.
-
-    Raises:
-        InputError: the folder exists, or cannot be made.
+        folder: it exists.
+        config: what its config.toml says.
+        lock: config.toml, open and locked.
     """
 
-    def __init__(self, folder: Path, config: Config) -> None:
-        self.folder, self.config = folder, config
-        require_new(folder)
-        try:
-            folder.mkdir(parents=True)
-        except OSError as error:
-            raise InputError(f"{folder}: expected to make this folder, got {error.strerror}") from error
-        (folder / CONFIG).write_text(settings.to_toml(config), encoding="utf-8")
+    def __init__(self, folder: Path, config: Config, lock: int) -> None:
+        super().__init__(folder, lock)
+        self.config = config
 
-    def record(self, metrics: Metrics) -> None:
-        """Add a line to metrics.jsonl."""
-        metrics_file.append(self.folder / METRICS, metrics)
+    @classmethod
+    def create(cls, folder: Path, config: Config) -> "Run":
+        """Make a folder, which must not exist; the folders above it are made.
+
+        Raises:
+            InputError: the folder exists, or cannot be made.
+        """
+        return cls(folder, config, create(folder, CONFIG, settings.to_toml(config)))
+
+    @classmethod
+    def open(cls, folder: Path) -> "Run":
+        """Open the folder of a run, to go on with it.
+
+        Raises:
+            InputError: no such folder, settings that cannot be used, or another process that writes to it.
+        """
+        config = settings.from_toml(_existing(folder) / CONFIG)
+        return cls(folder, config, locked(folder / CONFIG, folder))
 
     def save(self, model: Classifier) -> None:
         """Write the weights; a file that stands there is replaced as a whole or not at all."""
-        weights = {name: value.detach().contiguous() for name, value in model.network.state_dict().items()}
-        sensor = model.binning.sensor
-        facts = asdict(sensor) | {"classes": model.classes}
-        partial = self.folder / (MODEL + ".partial")
-        save_file(weights, partial, metadata={"spikeloom": json.dumps(facts)})
-        os.replace(partial, self.folder / MODEL)
+        facts = asdict(model.binning.sensor) | {"classes": model.classes}
+        self.save_weights(model.network, {"spikeloom": json.dumps(facts)})
 
     def draw(self, model: Classifier, spikes: Spikes, label: int) -> None:
         """Draw the raster of a batch's first sample."""
@@ -69,15 +73,6 @@ class Run:
         """The weights that were saved last; None if none were."""
         path = self.folder / MODEL
         return _read(path)[0] if path.exists() else None
-
-
-def require_new(folder: Path) -> None:
-    """Raise if a run folder exists.
-
-    Raises:
-        InputError: it does.
-    """
-    require(not folder.exists(), "run folder", "one that does not exist yet", folder, "choose another with --run")
 
 
 def default_folder(recipe: str) -> Path:
@@ -118,8 +113,7 @@ def load(folder: str | os.PathLike[str]) -> Classifier:
         net = spikeloom.load("runs/digits-20250101-120000")
         net.predict(events)
     """
-    path = Path(folder)
-    require(path.is_dir(), "run folder", "a folder that spikeloom train made", f"{path}, which is no folder")
+    path = _existing(Path(folder))
     config = settings.from_toml(path / CONFIG)
     weights, facts = _read(path / MODEL)
     model = classifier(config, Sensor(facts["width"], facts["height"], facts["polarities"]), facts["classes"])
@@ -129,6 +123,11 @@ def load(folder: str | os.PathLike[str]) -> Classifier:
     finite.check(trained, "loading", OTHER_RUN)
     model.network.load_state_dict(weights)
     return model.eval()
+
+
+def _existing(folder: Path) -> Path:
+    require(folder.is_dir(), "run folder", "a folder that spikeloom train made", f"{folder}, which is no folder")
+    return folder
 
 
 def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, int]]:
