@@ -23,7 +23,7 @@ from spikeloom.ops.arrays import (
 )
 from spikeloom.ops.dense import as_weights, by_rows, by_steps, columns, currents, stored
 from spikeloom.ops.feedforward import SCANNED, fake_gradients, fake_scanned, given_only, save_scanned
-from spikeloom.ops.leave import Left, leave
+from spikeloom.ops.leave import leave
 from spikeloom.ops.scans import Layer, Record, Scanned, Upstream, added_up, empty_words, given, last_spikes
 
 _SPIKES = "Tensor ids, Tensor row_start, Tensor spike_count"
@@ -106,6 +106,7 @@ def _forward(
         spike_words(spike, recurrent.shape[0], batch),
         layer.steps,
         batch,
+        _together(batch, layer.steps, neurons),
         unsigned(spikes),
         unsigned(near),
         array(margins),
@@ -141,6 +142,12 @@ def _forward(
     )
 
 
+def _together(batch: int, steps: int, neurons: int) -> int:
+    """How many samples a task takes: as many as have room for their currents, and enough tasks for all threads."""
+    room = kernels("recurrent").ROOM // (steps * neurons)
+    return max(1, min(room, batch // (4 * torch.get_num_threads())))
+
+
 @torch.library.custom_op(
     "spikeloom::recurrent_backward",
     mutates_args=(),
@@ -165,35 +172,27 @@ def recurrent_backward(
     want_input,
 ):
     """The gradients of `recurrent`."""
-    saved, d_weight = Record(*record)._replace(first_spike=first_spike), zeros(*weight.shape)
+    d_weight, inputs, batch = zeros(*weight.shape), weight.shape[1], spike_count.shape[0] // steps
     parts = block_parts(weight.shape[0], shared_sums=want_input)
-    d_bias = weight.new_zeros(parameters.shape[1])
-    d_input = weight.new_zeros(parts, ids.shape[0] if want_input else 0)
-
-    def take(d_current: Tensor, first: int, samples: int) -> None:
-        run(
-            kernels("product").backward,
-            width(),
-            flat(weight),
-            weight.shape[1],
-            unsigned(ids),
-            unsigned(row_start),
-            unsigned(spike_count),
-            array(d_current),
-            first,
-            samples,
-            steps,
-            0,
-            parts,
-            flat(d_weight),
-            array(d_bias),
-            array(d_input),
-        )
-
-    layer = Layer(neuron, neurons, steps, parameters, parameters)
-    upstream = Upstream(d_active, d_last_state, d_last_spike)
-    d_inner = _backward(take, recurrent, layer, saved, upstream)
-    return added_up(d_input), d_weight, d_bias, *d_inner
+    d_input = zeros(parts, ids.shape[0] if want_input else 0)
+    outside = kernels("recurrent").Input(
+        unsigned(ids),
+        unsigned(row_start),
+        unsigned(spike_count),
+        flat(weight),
+        flat(d_weight),
+        np.empty((batch, inputs + 1), np.uint32),
+        np.empty(ids.shape[0], np.uint32),
+        array(d_input),
+    )
+    layer, saved = (
+        Layer(neuron, neurons, steps, parameters, parameters),
+        Record(*record)._replace(first_spike=first_spike),
+    )
+    adjoint = Adjoint(layer, saved, Upstream(d_active, d_last_state, d_last_spike), recurrent)
+    chunk = min(batch, 2 * torch.get_num_threads())
+    adjoint.run(outside, 0, batch, chunk=chunk, parts=parts, d_current=adjoint.room(min(batch, 3 * chunk)))
+    return added_up(d_input), d_weight, *adjoint.gradients()
 
 
 @torch.library.custom_op(
@@ -218,105 +217,113 @@ def recurrent_dense_backward(
     want_input,
 ):
     """The gradients of `recurrent_dense`."""
-    rows, d_bias = by_rows(x), zeros(parameters.shape[1])
+    rows, blocks, batch = by_rows(x), weight.shape[0], x.shape[1]
     d_columns, d_rows = zeros(rows.shape[1], parameters.shape[1]), torch.empty_like(rows if want_input else rows[:0])
-
-    def take(d_current: Tensor, first: int, samples: int) -> None:
-        part = slice(first * steps, (first + samples) * steps)
-        d_bias.add_(d_current.sum(0))
-        d_columns.addmm_(rows[part].T, d_current)
-        if want_input:
-            torch.mm(d_current, columns(weight).T, out=d_rows[part])
-
-    layer = Layer(neuron, neurons, steps, parameters, parameters)
-    upstream = Upstream(d_active, d_last_state, d_last_spike)
-    d_inner = _backward(take, recurrent, layer, Record(*record)._replace(first_spike=first_spike), upstream)
-    d_weight = as_weights(d_columns, weight)
-    return by_steps(d_rows, steps) if want_input else d_rows, d_weight, d_bias, *d_inner
-
-
-def _backward(
-    take: Any, recurrent: Tensor, layer: Layer, record: Record, upstream: Upstream
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Run the adjoint over a few samples at a time, and hand their gradients by the currents to `take`.
-
-    Returns:
-        The gradients by the state `[S, B, N]` and the spikes `[B, N]` before the first step, and by `recurrent`.
-    """
-    steps, neurons = layer.steps, layer.parameters.shape[1]
-    states, batch = len(named(layer.neuron).states), record.spikes.shape[1] // steps
-    kept = record.kept if record.kept.numel() else record.near
-    d_active = given(upstream.active, int(record.row_start[-1]))
-    d_last_state = given(upstream.last_state, states, batch, neurons)
-    d_last_spike = given(upstream.last_spike, batch, neurons)
-    d_state, d_spike = torch.empty_like(d_last_state), torch.empty_like(d_last_spike)
-    first_words = spike_words(record.first_spike, recurrent.shape[0], batch)
-    d_recurrent, d_first = zeros(*recurrent.shape), torch.empty(batch, neurons)
-    inner = leave(record.spikes, record.spikes, limit=0, seed=0)
-    spike_end = array(record.row_start)[:-1] + array(record.spike_count)
-    chunk = min(
-        batch, max(8, 2 * torch.get_num_threads())
-    )  # sums run over samples in order: the bits do not depend on it
-    d_current = torch.empty(chunk, steps, neurons)
+    none, few = np.empty(0, np.uint32), np.empty(0, np.float32)
+    outside = kernels("recurrent").Input(
+        none,
+        np.zeros(1, np.uint64),
+        none,
+        few,
+        few,
+        np.empty((batch, 1), np.uint32),
+        none,
+        np.empty((1, 0), np.float32),
+    )
+    layer, saved = (
+        Layer(neuron, neurons, steps, parameters, parameters),
+        Record(*record)._replace(first_spike=first_spike),
+    )
+    adjoint = Adjoint(layer, saved, Upstream(d_active, d_last_state, d_last_spike), recurrent)
+    chunk = min(batch, 8)
+    d_current = adjoint.room(chunk)
     for first in range(0, batch, chunk):
         samples = min(chunk, batch - first)
-        run(
-            kernels("recurrent").backward,
-            width(),
-            named(layer.neuron),
-            flat(recurrent),
-            array(layer.parameters),
+        adjoint.run(outside, first, first + samples, chunk=samples, parts=blocks, d_current=d_current[:samples])
+        part = slice(first * steps, (first + samples) * steps)
+        d_part = d_current[:samples].transpose(1, 2).reshape(samples * steps, -1)  # [b * T, N]
+        d_columns.addmm_(rows[part].T, d_part)
+        if want_input:
+            torch.mm(d_part, columns(weight).T, out=d_rows[part])
+    d_weight = as_weights(d_columns, weight)
+    return by_steps(d_rows, steps) if want_input else d_rows, d_weight, *adjoint.gradients()
+
+
+class Adjoint:
+    """The adjoint of a layer, from what its forward pass left; some samples at a time.
+
+    Args:
+        layer: its sizes and numbers.
+        record: what the forward pass left.
+        upstream: the loss's derivatives by what the layer returned.
+        recurrent: `[N / 64, N, 64]`.
+    """
+
+    def __init__(self, layer: Layer, record: Record, upstream: Upstream, recurrent: Tensor) -> None:
+        self.layer, self.record, self.recurrent = layer, record, recurrent
+        neurons, states = layer.parameters.shape[1], len(named(layer.neuron).states)
+        batch = record.spikes.shape[1] // layer.steps
+        last_state = given(upstream.last_state, states, batch, neurons)
+        last_spike = given(upstream.last_spike, batch, neurons)
+        kept = record.kept if record.kept.numel() else record.near
+        self._record = kernels("recurrent").Record(
             unsigned(record.spikes),
             unsigned(record.near),
             unsigned(kept),
-            first_words,
-            array(record.entry_end),
+            spike_words(record.first_spike, recurrent.shape[0], batch),
             array(record.slope),
-            array(record.row_start)[1:],
-            spike_end,
-            array(d_active),
-            array(d_last_state),
-            array(d_last_spike),
-            steps,
-            batch,
-            first,
-            first + samples,
-            array(d_current),
-            array(d_state),
-            array(d_spike),
+            array(record.entry_end),
         )
-        part = d_current[:samples].view(samples * steps, neurons)
-        d_first[first : first + samples] = d_current[:samples, 0]
-        take(part, first, samples)
-        _take_inner(part, inner, recurrent, first, samples, steps, d_recurrent)
-    if record.first_spike is not None:
-        _add_first_step(record.first_spike, d_first, recurrent, d_recurrent, d_spike)
-    return d_state, d_spike, d_recurrent
+        self._upstream = kernels("recurrent").Upstream(
+            array(given(upstream.active, int(record.row_start[-1]))),
+            array(record.row_start)[1:],
+            array(record.row_start)[:-1] + array(record.spike_count),
+            array(last_state),
+            array(last_spike),
+        )
+        self._d_recurrent, self._d_bias = zeros(*recurrent.shape), zeros(neurons)
+        self._d_state, self._d_spike = torch.empty_like(last_state), torch.empty_like(last_spike)
+        self._d_first = torch.empty(batch, neurons)
+        self._inner = kernels("recurrent").Inner(
+            flat(recurrent),
+            flat(self._d_recurrent),
+            np.empty((batch, neurons + 1), np.uint32),
+            np.empty(record.slope.shape[0], np.uint32),
+        )
 
+    def room(self, samples: int) -> Tensor:
+        """Room for the adjoints of so many samples, `[b, N / 64, T, 64]`."""
+        return torch.empty(samples, self.recurrent.shape[0], self.layer.steps, BLOCK)
 
-def _take_inner(
-    d_current: Tensor, inner: Left, recurrent: Tensor, first: int, samples: int, steps: int, d_recurrent: Tensor
-) -> None:
-    """Add what some samples give for the weights between the neurons, which heard the spikes of the step before."""
-    unused_bias, unused_input = torch.zeros(d_current.shape[1]), torch.empty(recurrent.shape[0], 0)
-    run(
-        kernels("product").backward,
-        width(),
-        flat(recurrent),
-        recurrent.shape[1],
-        unsigned(inner.ids),
-        unsigned(inner.row_start),
-        unsigned(inner.spike_count),
-        array(d_current),
-        first,
-        samples,
-        steps,
-        1,
-        recurrent.shape[0],
-        flat(d_recurrent),
-        array(unused_bias),
-        array(unused_input),
-    )
+    def run(self, outside: Any, first: int, end: int, *, chunk: int, parts: int, d_current: Tensor) -> None:
+        """Run the samples from `first` to before `end`; the arguments are the kernel's."""
+        run(
+            kernels("recurrent").backward,
+            width(),
+            named(self.layer.neuron),
+            array(self.layer.parameters),
+            self._record,
+            self._upstream,
+            outside,
+            self._inner,
+            self.layer.steps,
+            first,
+            end,
+            chunk,
+            parts,
+            np.zeros((2, -(-(end - first) // chunk)), np.int64),
+            array(d_current),
+            array(self._d_bias),
+            array(self._d_state),
+            array(self._d_spike),
+            array(self._d_first),
+        )
+
+    def gradients(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """By the bias, by the state `[S, B, N]` and the spikes `[B, N]` before the first step, and by `recurrent`."""
+        if self.record.first_spike is not None:
+            _add_first_step(self.record.first_spike, self._d_first, self.recurrent, self._d_recurrent, self._d_spike)
+        return self._d_bias, self._d_state, self._d_spike, self._d_recurrent
 
 
 def _add_first_step(spike: Tensor, d_first: Tensor, recurrent: Tensor, d_recurrent: Tensor, d_spike: Tensor) -> None:

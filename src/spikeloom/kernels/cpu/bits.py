@@ -56,6 +56,31 @@ def take_next(typing, counter):
 
 
 @intrinsic
+def finish(typing, counters, index):
+    """Add one to a counter of an int64 array, after all that this thread has written."""
+
+    def generate(context, builder, signature, arguments):
+        at = at_index(context, builder, signature, arguments, 1)
+        pointer = builder.gep(context.make_array(counters)(context, builder, arguments[0]).data, [at])
+        builder.atomic_rmw("add", pointer, _I64(1), "release")
+        return context.get_dummy_value()
+
+    return types.none(counters, index), generate
+
+
+@intrinsic
+def finished(typing, counters, index):
+    """What a counter stands at; what was written before it was counted can be read after this."""
+
+    def generate(context, builder, signature, arguments):
+        at = at_index(context, builder, signature, arguments, 1)
+        pointer = builder.gep(context.make_array(counters)(context, builder, arguments[0]).data, [at])
+        return builder.load_atomic(pointer, "acquire", 8)
+
+    return types.int64(counters, index), generate
+
+
+@intrinsic
 def _expand_native(typing, width, array, index, bits):
     def generate(context, builder, signature, arguments):
         lanes, at = width.lanes, at_index(context, builder, signature, arguments, 2)

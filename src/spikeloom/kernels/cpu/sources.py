@@ -62,6 +62,18 @@ def current(width, source, k, r):
     """The currents of block `k` in row `r`."""
 
 
+def room(source, size):
+    """Memory of so many floats for `ahead`, if the source needs it."""
+
+
+def ahead(width, source, currents, blocks, first_row, rows):
+    """Make the currents of some rows ready, block after block, so that a block's weights stay in the cache."""
+
+
+def ready(width, source, currents, first_row, rows, k, r):
+    """The currents of block `k` in row `r`, which `ahead` made ready with the same rows."""
+
+
 def clear(width, sink, k, part, group, first_row, end_row, first):
     """Make a sink ready for block `k` and a group of rows; `first` where `k` is the first block of its part."""
 
@@ -121,6 +133,35 @@ def _current(width, source, k, r):
 
         return gathered
     return lambda width, source, k, r: load(width, source.current, r * source.neurons + k * BLOCK)
+
+
+@overload(room)
+def _room(source, size):
+    if _is(source, Gathered):
+        return lambda source, size: np.empty(size, np.float32)
+    return lambda source, size: np.empty(0, np.float32)
+
+
+@overload(ahead)
+def _ahead(width, source, currents, blocks, first_row, rows):
+    if _is(source, Gathered):
+
+        def gathered(width, source, currents, blocks, first_row, rows):
+            for k in range(blocks):
+                for i in range(rows):
+                    store(currents, (k * rows + i) * BLOCK, current(width, source, k, first_row + i))
+
+        return gathered
+    return lambda width, source, currents, blocks, first_row, rows: None
+
+
+@overload(ready)
+def _ready(width, source, currents, first_row, rows, k, r):
+    if _is(source, Gathered):
+        return lambda width, source, currents, first_row, rows, k, r: load(
+            width, currents, (k * rows + r - first_row) * BLOCK
+        )
+    return lambda width, source, currents, first_row, rows, k, r: current(width, source, k, r)
 
 
 @overload(clear)
