@@ -1,20 +1,32 @@
 """Which samples a run trains on, chooses by and is tested on."""
 
+import wave
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from data.formats import write_heidelberg
 from recordings import small_config, write_nmnist
 
 from spikeloom import InputError
+from spikeloom.data import places
+from spikeloom.data.augment import ChannelShift, EventDrop, Flip, Jitter, TimeJitter, TimeSkew
+from spikeloom.data.dataset import Dataset
 from spikeloom.train import settings
-from spikeloom.train.config import Config
-from spikeloom.train.datasets import Loaders, loaders
+from spikeloom.train.config import Config, DataSettings
+from spikeloom.train.datasets import Loaders, Parts, augmentations, loaders, parts
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     return write_nmnist(tmp_path / "data")
+
+
+@pytest.fixture(autouse=True)
+def _no_data_of_the_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPIKELOOM_DATA", str(tmp_path / "downloads"))
+    monkeypatch.setattr(places, "converted", lambda: tmp_path / "converted")
 
 
 def sizes(batches: Loaders) -> tuple[int, int | None, int]:
@@ -67,12 +79,20 @@ def test_the_crop_is_a_square(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"path": "none"}, "--data: expected the folder of nmnist, the one that holds Train and Test, got none; get"),
+        (
+            {"path": "none"},
+            "--data: expected Train and Test .* of nmnist, got none in .*; run `spikeloom data get nm",
+        ),
         ({"path": "nowhere"}, r"nowhere.Train: expected a folder .*, got no such folder"),
         ({"train_samples": "25"}, "at most 24"),
         ({"pool": "true", "train_samples": "30"}, "at most 36"),
         ({"train_samples": "1"}, "validation: expected at least one sample left to train on, got 1 in all"),
-        ({"dataset": "digits", "pool": "true"}, "pool: expected a data set of recordings"),
+        ({"dataset": "digits"}, "--data: expected none, since digits is made and not read, got "),
+        ({"hold_out_speaker": "theo"}, "hold-out speaker: expected a data set of spoken words, got one that"),
+        (
+            {"validation_speaker": "theo"},
+            "hold-out speaker: expected a data set of spoken words, got one that",
+        ),
         ({"crop": "35"}, "crop"),
     ],
 )
@@ -84,3 +104,84 @@ def test_what_cannot_be_done(folder: Path, changes: dict[str, str], message: str
 def test_digits_need_no_folder() -> None:
     batches = loaders(settings.override(Config(), {"train_samples": "40", "test_samples": "20"}))
     assert sizes(batches) == (36, 4, 20)
+
+
+def write_wavs(folder: Path, *, repetitions: int = 10) -> Path:
+    """Three speakers that say two digits, as FSDD has them; repetitions 0 to 4 are its test split."""
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for digit in range(2):
+        for speaker in ("ann", "bob", "cy"):
+            for repetition in range(repetitions):
+                with wave.open(str(folder / f"{digit}_{speaker}_{repetition}.wav"), "wb") as file:
+                    file.setparams((1, 2, 8000, 0, "NONE", "not compressed"))
+                    file.writeframes(rng.integers(-9999, 9999, 800).astype("<i2").tobytes())
+    return folder
+
+
+def spoken(folder: Path, seed: int = 0, **changes: str) -> Parts:
+    config = settings.override(Config(), {"dataset": "fsdd", "path": str(folder)} | changes)
+    return parts(config.data, seed)
+
+
+def who(dataset: Dataset | None) -> list[str]:
+    return sorted(set(dataset.speakers))  # type: ignore[union-attr]
+
+
+def test_a_speaker_is_held_out(tmp_path: Path) -> None:
+    folder = write_wavs(tmp_path / "wavs")
+    found = spoken(folder, hold_out_speaker="bob", validation="0.25")
+    assert who(found.test) == ["bob"]
+    assert who(found.train) == who(found.validation) == ["ann", "cy"]
+    assert [len(part) for part in (found.train, found.validation, found.test) if part] == [30, 10, 20]
+    assert np.bincount(found.validation.labels).tolist() == [5, 5]  # type: ignore[union-attr]
+
+
+def test_a_speaker_to_choose_by_and_another_to_test_on(tmp_path: Path) -> None:
+    folder = write_wavs(tmp_path / "wavs")
+    found = spoken(folder, hold_out_speaker="bob", validation_speaker="cy", validation="0")
+    assert [who(part) for part in (found.train, found.validation, found.test)] == [["ann"], ["cy"], ["bob"]]
+    official = spoken(folder, validation_speaker="cy")
+    assert [len(part) for part in (official.train, official.validation, official.test) if part] == [20, 10, 30]
+
+
+def test_speakers_that_cannot_be_held_out(tmp_path: Path) -> None:
+    folder = write_wavs(tmp_path / "wavs")
+    with pytest.raises(InputError, match="hold-out speaker: expected one of ann, bob, cy, got 'dan'"):
+        spoken(folder, hold_out_speaker="dan")
+    with pytest.raises(InputError, match="hold-out speaker: expected one of ann, cy, got 'bob'"):
+        spoken(folder, hold_out_speaker="bob", validation_speaker="bob")
+    with pytest.raises(InputError, match="pool: expected false beside hold_out_speaker"):
+        spoken(folder, hold_out_speaker="bob", pool="true")
+
+
+def test_every_augmentation_of_the_settings_is_made() -> None:
+    plain = DataSettings()
+    assert augmentations(plain) == []
+    wanted = replace(
+        plain, jitter_pixels=2, channel_shift=3, flip=0.5, time_jitter_ms=4.0, time_skew=0.2, event_drop=0.1
+    )
+    expected = [Jitter(2), ChannelShift(3), Flip(0.5), TimeJitter(4.0), TimeSkew(0.8, 1.2), EventDrop(0.1)]
+    assert augmentations(wanted) == expected
+
+
+def test_any_set_can_be_pooled() -> None:
+    config = settings.override(
+        Config(), {"dataset": "randman", "pool": "true", "test_samples": "100", "validation": "0"}
+    )
+    found = parts(config.data, 0)
+    assert (len(found.train), len(found.test)) == (2400, 100)
+
+
+def test_ssc_has_samples_for_validation_of_its_own(tmp_path: Path) -> None:
+    for name, count in (("train", 8), ("valid", 3), ("test", 5)):
+        keys = [b"word%d" % number for number in range(35)]
+        write_heidelberg(tmp_path / f"ssc_{name}.h5", [([0.1], [1])] * count, [0] * count, keys=keys)
+
+    def sizes_of(validation: str) -> list[int | None]:
+        changes = {"dataset": "ssc", "path": str(tmp_path), "validation": validation}
+        found = parts(settings.override(Config(), changes).data, 0)
+        return [part and len(part) for part in (found.train, found.validation, found.test)]
+
+    assert sizes_of("0.5") == [8, 3, 5]
+    assert sizes_of("0") == [8, None, 5]

@@ -75,6 +75,11 @@ def open_dataset(name: str, path: str | os.PathLike[str] | None, split: str) -> 
     return entry.open(found or folder, split)
 
 
+def has_split(name: str, path: str | os.PathLike[str] | None) -> bool:
+    """Whether a data set comes with samples to train on and others to test on; only a folder of your own may not."""
+    return name != "folder" or path is None or all((Path(path) / split).is_dir() for split in ("train", "test"))
+
+
 def named(name: str) -> Entry:
     """The entry of a data set.
 

@@ -1,15 +1,14 @@
 """From the settings of a run to its batches."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from spikeloom.checks import InputError, require
-from spikeloom.data.augment import Augmentation, EventDrop, Jitter, TimeSkew
+from spikeloom.checks import require
+from spikeloom.data import catalogue
+from spikeloom.data.augment import Augmentation, ChannelShift, EventDrop, Flip, Jitter, TimeJitter, TimeSkew
 from spikeloom.data.dataset import Dataset
-from spikeloom.data.digits import Digits
 from spikeloom.data.loader import Loader
-from spikeloom.data.nmnist import NMNIST, pooled
-from spikeloom.data.split import random_split
+from spikeloom.data.split import by_speaker, random_split
 from spikeloom.train.config import Config, DataSettings
 
 
@@ -22,6 +21,15 @@ class Loaders:
     test: Loader
 
 
+@dataclass(frozen=True)
+class Parts:
+    """The samples of a run, none in two parts; `validation` is None where nothing is held out."""
+
+    train: Dataset
+    validation: Dataset | None
+    test: Dataset
+
+
 def loaders(config: Config) -> Loaders:
     """The batches that the settings ask for; only those to train on are shuffled and augmented.
 
@@ -29,57 +37,79 @@ def loaders(config: Config) -> Loaders:
         InputError: data that are not there or cannot be used, or more samples asked for than there are.
     """
     data, seed = config.data, config.training.seed
-    train, test = _train_and_test(data, seed)
-    validation: Dataset | None = None
-    if data.validation > 0:
-        held_out = max(1, round(data.validation * len(train)))
-        require(held_out < len(train), "validation", "at least one sample left to train on", f"{len(train)} in all")
-        train, validation = random_split(train, (len(train) - held_out, held_out), seed, stratified=True)
+    found = parts(data, seed)
     return Loaders(
-        _loader(train, data, seed, augment=_augmentations(data)),
-        None if validation is None else _loader(validation, data, seed),
-        _loader(test, data, seed),
+        _loader(found.train, data, seed, augment=augmentations(data)),
+        None if found.validation is None else _loader(found.validation, data, seed),
+        _loader(found.test, data, seed),
     )
 
 
-def _train_and_test(data: DataSettings, seed: int) -> tuple[Dataset, Dataset]:
-    if not data.pool:
-        train_part = _part(_open(data, "train"), data.train_samples, seed)
-        return train_part, _part(_open(data, "test"), data.test_samples, seed)
-    require(data.dataset == "nmnist", "pool", "a data set of recordings (nmnist)", data.dataset)
-    everything = pooled(_folder(data))
-    test = data.test_samples or max(1, len(everything) // 5)
-    train = data.train_samples or len(everything) - test
-    parts = random_split(everything, (train, test), seed)
-    return parts[0], parts[1]
+def parts(data: DataSettings, seed: int) -> Parts:
+    """The samples to train on, to choose the best epoch by, and to test on.
+
+    * `hold_out_speaker`: all recordings of this speaker are tested on, all others are trained on.
+    * `pool`, and a folder of your own without train and test: all recordings are split at random, by the seed.
+    * otherwise the official split.
+
+    What is held out for validation comes from the samples to train on, in equal shares of the classes: a fraction of
+    them, or those of `validation_speaker`. SSC has samples of its own for validation, in its official split: they are
+    used wherever `validation` is above 0, whatever the fraction.
+
+    Raises:
+        InputError: as `loaders`.
+    """
+    if data.hold_out_speaker is not None:
+        rest, test = by_speaker(_open(data, "all"), [data.hold_out_speaker])
+        train = _part(rest, data.train_samples, seed)
+        return _validated(data, train, _part(test, data.test_samples, seed), seed)
+    if data.pool or not catalogue.has_split(data.dataset, data.path):
+        everything = _open(data, "all")
+        tested = data.test_samples or max(1, len(everything) // 5)
+        trained = data.train_samples or len(everything) - tested
+        train, test = random_split(everything, (trained, tested), seed)
+        return _validated(data, train, test, seed)
+    train, test = (
+        _part(_open(data, split), samples, seed)
+        for split, samples in (("train", data.train_samples), ("test", data.test_samples))
+    )
+    if data.dataset == "ssc" and data.validation > 0 and data.validation_speaker is None:
+        return Parts(train, _open(data, "validation"), test)
+    return _validated(data, train, test, seed)
+
+
+def _validated(data: DataSettings, train: Dataset, test: Dataset, seed: int) -> Parts:
+    """Take the samples for validation from those to train on."""
+    if data.validation_speaker is not None:
+        rest, held_out = by_speaker(train, [data.validation_speaker])
+        return Parts(rest, held_out, test)
+    if data.validation == 0:
+        return Parts(train, None, test)
+    count = max(1, round(data.validation * len(train)))
+    require(count < len(train), "validation", "at least one sample left to train on", f"{len(train)} in all")
+    rest, held_out = random_split(train, (len(train) - count, count), seed, stratified=True)
+    return Parts(rest, held_out, test)
 
 
 def _open(data: DataSettings, split: str) -> Dataset:
-    return Digits(split) if data.dataset == "digits" else NMNIST(_folder(data), split)
-
-
-def _folder(data: DataSettings) -> str:
-    if data.path is None:
-        raise InputError(
-            f"--data: expected the folder of {data.dataset}, the one that holds Train and Test, got none; "
-            "get N-MNIST from https://www.garrickorchard.com/datasets/n-mnist and unpack both archives into one folder"
-        )
-    return data.path
+    return catalogue.open_dataset(data.dataset, data.path, split)
 
 
 def _part(dataset: Dataset, samples: int | None, seed: int) -> Dataset:
     return dataset if samples is None else random_split(dataset, (samples,), seed, stratified=True)[0]
 
 
-def _augmentations(data: DataSettings) -> list[Augmentation]:
-    wanted: list[Augmentation] = []
-    if data.jitter_pixels > 0:
-        wanted.append(Jitter(data.jitter_pixels))
-    if data.time_skew > 0:
-        wanted.append(TimeSkew(1 - data.time_skew, 1 + data.time_skew))
-    if data.event_drop > 0:
-        wanted.append(EventDrop(data.event_drop))
-    return wanted
+def augmentations(data: DataSettings) -> list[Augmentation]:
+    """What the settings ask for, in the order in which it is drawn."""
+    wanted: list[tuple[float, Callable[[], Augmentation]]] = [
+        (data.jitter_pixels, lambda: Jitter(data.jitter_pixels)),
+        (data.channel_shift, lambda: ChannelShift(data.channel_shift)),
+        (data.flip, lambda: Flip(data.flip)),
+        (data.time_jitter_ms, lambda: TimeJitter(data.time_jitter_ms)),
+        (data.time_skew, lambda: TimeSkew(1 - data.time_skew, 1 + data.time_skew)),
+        (data.event_drop, lambda: EventDrop(data.event_drop)),
+    ]
+    return [make() for amount, make in wanted if amount > 0]
 
 
 def _loader(dataset: Dataset, data: DataSettings, seed: int, augment: Sequence[Augmentation] | None = None) -> Loader:
@@ -92,4 +122,5 @@ def _loader(dataset: Dataset, data: DataSettings, seed: int, augment: Sequence[A
         seed=seed,
         augment=augment or None,
         crop=None if data.crop is None else (data.crop, data.crop),
+        denoise_ms=data.denoise_ms,
     )
