@@ -5,6 +5,7 @@ Outputs are spikes or a dense tensor `[T, B, C]`: time steps, samples, classes. 
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from jaxtyping import Float, Int
@@ -134,17 +135,19 @@ class Objective:
     Args:
         loss: `loss(output, labels)`, a scalar.
         classes: `classes(output)`, `[B]`.
+        over_steps: "mean" or "sum" where the loss is that of the steps, each of which stands alone; None for others.
     """
 
     loss: Callable[[Output, Tensor], Tensor]
     classes: Callable[[Output], Tensor]
+    over_steps: Literal["mean", "sum"] | None = None
 
 
 OBJECTIVES = {
     "spike_sum": Objective(cross_entropy_on_spike_sum, most_spikes),
     "max_membrane": Objective(cross_entropy_on_max_membrane, highest_membrane),
-    "per_step": Objective(cross_entropy_per_step, majority_vote),
-    "summed_over_steps": Objective(cross_entropy_summed_over_steps, majority_vote),
+    "per_step": Objective(cross_entropy_per_step, majority_vote, "mean"),
+    "summed_over_steps": Objective(cross_entropy_summed_over_steps, majority_vote, "sum"),
     "spike_count_error": Objective(mean_squared_error_on_spike_counts, most_spikes),
 }
 

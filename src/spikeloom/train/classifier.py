@@ -11,11 +11,12 @@ from torch import Tensor, nn
 
 from spikeloom.data.binning import Binning, encode
 from spikeloom.data.events import Events
-from spikeloom.nn import LI, LIF, Sequential
+from spikeloom.nn import LI, LIF, Sequential, States
 from spikeloom.nn.losses import OBJECTIVES, Output
 from spikeloom.spikes import Spikes
 from spikeloom.surrogates import from_spec
 from spikeloom.train.config import NetworkSettings
+from spikeloom.train.seen import Seen, added
 
 
 class Classifier(nn.Module):
@@ -35,21 +36,39 @@ class Classifier(nn.Module):
         self.settings, self.binning, self.classes = settings, binning, classes
         self.network = Sequential(*_layers(settings, binning, classes))
         self.objective = OBJECTIVES[settings.loss]
+        self.seen: dict[str, Seen] = {}
 
     def forward(self, spikes: Spikes) -> Output:
         """The output for spikes of `binning.steps` steps, from states of zero."""
-        output, _ = self.network(spikes)
-        return output  # type: ignore[no-any-return]
+        outputs, _ = self.layers(spikes)
+        return outputs[-1]
+
+    def layers(self, spikes: Spikes, state: States | None = None) -> tuple[list[Spikes | Tensor], States]:
+        """Every layer's output, and the states after the last step; what the layers did goes into `seen`.
+
+        Args:
+            spikes: a batch, or what follows on `state`.
+            state: what an earlier call returned, whose batch goes on; None for a new batch, from states of zero.
+        """
+        outputs, after = self.network.layers(spikes, state)
+        layers = zip(self._spiking_layers(), outputs, strict=False)
+        now = {name: Seen.of(out, layer.dropped) for (name, layer), out in layers if isinstance(out, Spikes)}
+        self.seen = now if state is None else added(self.seen, now)
+        return outputs, after
 
     def activity(self, spikes: Spikes) -> dict[str, float]:
-        """By layer, the fraction of neurons and steps that spiked in the last forward pass, which took `spikes`."""
-        hidden = {name: layer.last_activity for name, layer in self._spiking_layers()}
-        return {"input": spikes.activity} | hidden
+        """By layer, the fraction of neurons and steps that spiked in the last batch, which was `spikes`."""
+        return {"input": spikes.activity} | {name: seen.activity for name, seen in self.seen.items()}
+
+    @property
+    def hidden_seen(self) -> dict[str, Seen]:
+        """By hidden layer, what its neurons did in the last batch."""
+        return dict(list(self.seen.items())[: len(self.settings.hidden)])
 
     @property
     def dropped(self) -> int:
-        """How many ids the layers' caps dropped in the last forward pass."""
-        return sum(layer.dropped for _, layer in self._spiking_layers())
+        """How many ids the layers' caps dropped in the last batch."""
+        return sum(seen.dropped for seen in self.seen.values())
 
     @torch.no_grad()
     def spikes_of_layers(self, spikes: Spikes) -> dict[str, Spikes]:
@@ -99,17 +118,22 @@ def fixed_chance() -> Iterator[None]:
 def _layers(settings: NetworkSettings, binning: Binning, classes: int) -> list[nn.Module]:
     sizes = [binning.neurons, *settings.hidden]
     layers: list[nn.Module] = [
-        _spiking(settings, binning, inputs, neurons, recurrent=settings.recurrent)
-        for inputs, neurons in pairwise(sizes)
+        # Dropout silences hidden neurons, not events.
+        _spiking(settings, binning, inputs, neurons, recurrent=settings.recurrent, dropout=settings.dropout * (i > 0))
+        for i, (inputs, neurons) in enumerate(pairwise(sizes))
     ]
+    dropout = settings.dropout if settings.hidden else 0.0
     if settings.readout == "spikes":
-        return [*layers, _spiking(settings, binning, sizes[-1], classes, recurrent=False)]
+        return [*layers, _spiking(settings, binning, sizes[-1], classes, recurrent=False, dropout=dropout)]
     if settings.readout == "linear":
         return [*layers, nn.Linear(sizes[-1], classes, bias=settings.bias)]
-    return [*layers, LI(sizes[-1], classes, beta=settings.readout_beta, gain=settings.gain, bias=settings.bias)]
+    readout = {"beta": settings.readout_beta, "gain": settings.gain, "bias": settings.bias, "dropout": dropout}
+    return [*layers, LI(sizes[-1], classes, **readout)]
 
 
-def _spiking(settings: NetworkSettings, binning: Binning, inputs: int, neurons: int, *, recurrent: bool) -> LIF:
+def _spiking(
+    settings: NetworkSettings, binning: Binning, inputs: int, neurons: int, *, recurrent: bool, dropout: float
+) -> LIF:
     decay = {"beta": settings.beta} if settings.tau_ms is None else {"tau_ms": settings.tau_ms, "dt_ms": binning.dt_ms}
     return LIF(
         inputs,
@@ -123,5 +147,6 @@ def _spiking(settings: NetworkSettings, binning: Binning, inputs: int, neurons: 
         recurrent=recurrent,
         bias=settings.bias,
         max_activity=settings.max_activity,
+        dropout=dropout,
         sparse=settings.sparse,
     )

@@ -1,6 +1,7 @@
 """Finding what is not a number, at the step where it arises."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
@@ -42,3 +43,26 @@ def parameters(network: Sequential) -> Iterable[tuple[str, Tensor]]:
     for layer in reversed(list(network)):
         for name, parameter in layer.named_parameters():
             yield f"{layer.label}: {name}", parameter
+
+
+def gradients(network: Sequential) -> Iterable[tuple[str, Tensor]]:
+    """The gradients of a network, each by its layer and its parameter's name; the last layer comes first."""
+    for layer in reversed(list(network)):
+        for name, parameter in layer.named_parameters():
+            if parameter.grad is not None:
+                yield f"{layer.label}: gradient by {name}", parameter.grad
+
+
+@contextmanager
+def at(place: str) -> Iterator[None]:
+    """While open, errors about input say where they arose.
+
+    Args:
+        place: as in "epoch 1, step 3".
+    """
+    try:
+        yield
+    except InputError as error:
+        if place in str(error):
+            raise
+        raise InputError(f"{error}; at {place}") from error

@@ -1,20 +1,28 @@
 """One training step."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+import torch
 from torch import Tensor
 from torch.optim import AdamW
 
 from spikeloom.nn import LIF
 from spikeloom.spikes import Spikes
-from spikeloom.train import finite, schedule
+from spikeloom.train import chunks, finite, schedule
 from spikeloom.train.classifier import Classifier
 from spikeloom.train.config import TrainingSettings
+from spikeloom.train.goal import Goal
+from spikeloom.train.norm import gradient_norm
+from spikeloom.train.seen import Seen, added
 
 
 @dataclass
 class Trainer:
-    """What one training step needs and changes.
+    """What training needs and changes from batch to batch.
+
+    A training step takes `settings.accumulate` batches, whose gradients are averaged. While some wait for others
+    (`pending` is not 0), gradients are a part of the state; else the weights, the optimizer, torch's random numbers and
+    the counters here are all of it.
 
     Args:
         model: whose weights are trained.
@@ -23,6 +31,8 @@ class Trainer:
         total: training steps of the whole run.
         done: training steps so far.
         dropped: ids that a cap on activity has dropped so far.
+        pending: batches whose gradients wait for the training step.
+        seen: by hidden layer, what its neurons did since this was last emptied.
     """
 
     model: Classifier
@@ -31,27 +41,68 @@ class Trainer:
     total: int
     done: int = 0
     dropped: int = 0
+    pending: int = 0
+    seen: dict[str, Seen] = field(default_factory=dict)
 
     def step(self, spikes: Spikes, labels: Tensor, at: str) -> tuple[float, Tensor]:
-        """Train on a batch; returns its loss and the classes found before the step.
+        """Train on a batch: its gradients are added, and every so many batches the weights move.
+
+        Args:
+            spikes: the batch.
+            labels: `[B]`, their classes.
+            at: where this is, as in "epoch 1, step 3".
+
+        Returns:
+            The objective's loss, without the penalty on activity, and the classes found before the step.
 
         Raises:
-            InputError: a loss or weight that is not finite, naming the layer and `at`.
+            InputError: a number that is not finite, naming the layer and `at`.
         """
-        model = self.model
         self._set_schedules()
-        output = model(spikes)
-        loss = model.loss(output, labels)
-        # Spikes are 0 or 1 whatever the weights, so a loss that is not finite began in the last layer.
-        finite.check([(f"{model.network[-1].label}: loss", loss)], at)
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        if self.pending == 0:
+            self.optimizer.zero_grad(set_to_none=True)
+        with finite.at(at):
+            goal = Goal(self.model, labels, self.settings, spikes.steps * spikes.batch, at)
+            loss, output = chunks.backward(goal, spikes)
+        self.pending += 1
+        self.dropped += self.model.dropped
+        self.seen = added(self.seen, self.model.hidden_seen)
+        if self.pending == self.settings.accumulate:
+            self.finish(at)
+        return loss.item(), self.model.objective.classes(output)
+
+    def finish(self, at: str) -> None:
+        """Move the weights by the mean of the gradients that wait, of fewer batches than usual at an epoch's end.
+
+        Args:
+            at: as in `step`.
+
+        Raises:
+            InputError: a gradient or a weight that is not finite, naming the layer and `at`.
+        """
+        if self.pending == 0:
+            return
+        gradients = [p.grad for p in self.model.network.parameters() if p.grad is not None]
+        if self.pending > 1:
+            torch._foreach_mul_(gradients, 1 / self.pending)  # type: ignore[attr-defined]
+        self._clip(gradients, at)
         self.optimizer.step()
         # A gradient that is not finite makes such weights, so this finds both.
-        finite.check(finite.parameters(model.network), at)
+        finite.check(finite.parameters(self.model.network), at)
+        self.pending = 0
         self.done += 1
-        self.dropped += model.dropped
-        return loss.item(), model.objective.classes(output)
+
+    def _clip(self, gradients: list[Tensor], at: str) -> None:
+        """Scale the gradients down to the largest norm allowed."""
+        limit = self.settings.clip_norm
+        if limit is None:
+            return
+        norm = gradient_norm(gradients)
+        if not norm < float("inf"):
+            finite.check(finite.gradients(self.model.network), at)
+        finite.check([("gradients: norm", torch.tensor(norm))], at)
+        if norm > limit:
+            torch._foreach_mul_(gradients, limit / norm)  # type: ignore[attr-defined]
 
     def _set_schedules(self) -> None:
         for group in self.optimizer.param_groups:
