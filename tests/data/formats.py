@@ -41,7 +41,14 @@ def write_heidelberg(
             info["body_height"] = np.full(12, 170.0, np.float32)
 
 
-AEDAT_HEAD = b"#!AER-DAT3.1\r\n#Format: RAW\r\n#Source 1: DVS128\r\n#Start-Time: 2016-10-12 10:58:33 (TZ-0700)\r\n#!END-HEADER\r\n"
+_HEAD = (
+    "#!AER-DAT3.1",
+    "#Format: RAW",
+    "#Source 1: DVS128",
+    "#Start-Time: 2016-10-12 10:58:33 (TZ-0700)",
+    "#!END-HEADER",
+)
+AEDAT_HEAD = "".join(f"{line}\r\n" for line in _HEAD).encode()
 
 
 def packet(

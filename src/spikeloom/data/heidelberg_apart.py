@@ -13,6 +13,7 @@ import threading
 import weakref
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Shaped
@@ -88,7 +89,7 @@ class Apart:
         if self._process is not None and self._owner == os.getpid():
             self._finalizer()
 
-    def _ask(self, request: int | None, *, arrays: int) -> tuple[dict, list[np.ndarray]]:
+    def _ask(self, request: int | None, *, arrays: int) -> tuple[dict[str, Any], list[np.ndarray]]:
         if self._owner != os.getpid():  # a fork shares the pipes with its parent
             self._forget()
         with self._lock:
@@ -117,7 +118,7 @@ class Apart:
         return process
 
 
-def _exchange(process: subprocess.Popen[bytes], request: int | None) -> tuple[dict, list[np.ndarray]]:
+def _exchange(process: subprocess.Popen[bytes], request: int | None) -> tuple[dict[str, Any], list[np.ndarray]]:
     assert process.stdin is not None
     assert process.stdout is not None
     process.stdin.write(json.dumps(request).encode() + b"\n")
