@@ -40,6 +40,7 @@ def _context(subject: Subject) -> dict[str, Any]:
         "network": summary.network(subject),
         "seed": record.config.training.seed,
         "split": subject.split,
+        "capped": record.config.network.max_activity is not None,
         "tiles": summary.tiles(subject),
         "warnings": summary.warnings(subject),
         "curves": _curves(record),

@@ -32,14 +32,19 @@ class Scale:
 
 
 def ticks(low: float, high: float, about: int = 5) -> list[float]:
-    """Round numbers from `low` to `high`, some `about` of them, in steps of 1, 2 or 5 times a power of ten."""
+    """Round numbers from `low` to `high`, some `about` of them, in steps of 1, 2 or 5 times a power of ten.
+
+    There are at least two, wherever the range lies.
+    """
     if not high > low:
         return [low]
-    rough = (high - low) / about
-    power = 10.0 ** math.floor(math.log10(rough))
-    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough * 0.999)
-    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
-    return [round(k * step, 12) for k in range(first, last + 1)]
+    power = 10.0 ** math.ceil(math.log10(high - low))
+    for step in (factor * power for factor in (1, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005)):
+        first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+        if last - first + 1 >= max(2, about - 1):
+            break
+    digits = max(0, 3 - math.floor(math.log10(power)))
+    return [round(k * step, digits) for k in range(first, last + 1)]
 
 
 def whole_ticks(low: int, high: int, about: int = 6) -> list[int]:
@@ -158,6 +163,14 @@ def thinned(
     for part in np.array_split(np.arange(len(x)), columns):
         kept.extend(sorted({int(part[y[part].argmin()]), int(part[y[part].argmax()])}))
     return x[kept], y[kept]
+
+
+def apart(y: list[float], least: float = 12.0) -> list[float]:
+    """The places of one or two names, moved apart where they would touch."""
+    if len(y) < 2 or y[1] - y[0] >= least:
+        return y
+    middle = (y[0] + y[1]) / 2
+    return [middle - least / 2, middle + least / 2]
 
 
 def _hint(text: str) -> Markup | str:

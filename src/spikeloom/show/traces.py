@@ -46,8 +46,8 @@ def membranes(flow: Flow) -> Float[Tensor, "T N"]:
     x, weight, bias = flow.x.dense(), layer.weight_matrix(), None if layer.bias is None else layer.bias.detach()
     settings: dict[str, Any] = {
         "neuron": layer.neuron,
-        "parameters": tuple(getattr(layer, name) for name in layer.neuron.parameters),
-        "depth": layer.second_threshold - layer.threshold,
+        "parameters": tuple(getattr(layer, name).expand(len(weight)) for name in layer.neuron.parameters),
+        "depth": (layer.second_threshold - layer.threshold).expand(len(weight)),
         "surrogate": layer.surrogate,
     }
     if layer.recurrent_weight is None:

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from markupsafe import Markup
 
 from spikeloom.show.collect import Example
-from spikeloom.show.svg import Figure, Plot, Scale, ticks
+from spikeloom.show.svg import Figure, Plot, Scale, apart, ticks
 from spikeloom.show.traces import Trace
 from spikeloom.show.words import several, shortened
 
@@ -70,11 +70,8 @@ def draw_readout(example: Example, output: Float[np.ndarray, "T C"], names: Sequ
 def _names(plot: Plot, output: Float[np.ndarray, "T C"], names: Sequence[str], label: int, found: int) -> None:
     """Names at the ends of the two curves that matter, moved apart where they would touch."""
     wanted = sorted(dict.fromkeys((label, found)), key=lambda k: -float(output[-1, k]))
-    y = [plot.y(float(output[-1, k])) + 4 for k in wanted]
-    if len(y) == 2 and y[1] - y[0] < 14:
-        middle = (y[0] + y[1]) / 2
-        y = [middle - 7, middle + 7]
-    for k, at in zip(wanted, y, strict=True):
+    places = apart([plot.y(float(output[-1, k])) + 4 for k in wanted])
+    for k, at in zip(wanted, places, strict=True):
         plot.figure.text(plot.x.end + 6, at, shortened(names[k], 10), "t-right" if k == label else "t-wrong")
 
 

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from spikeloom.plots import spike_points
 from spikeloom.show.collect import Example
-from spikeloom.show.svg import Figure, Plot, Scale, ticks
+from spikeloom.show.svg import Figure, Plot, Scale, apart, ticks
 from spikeloom.show.words import activity, shortened
 from spikeloom.spikes import Spikes
 
@@ -102,11 +102,11 @@ def _winners(
     band = height / len(names)
     figure.rect(x.start, top, x.end - x.start, height, "panel")
     known = sorted({example.label, example.predicted})
-    for k in known:
+    for k, y in zip(known, apart([top + (k + 0.5) * band + 3.5 for k in known]), strict=True):
         figure.rect(
             x.start, top + k * band, x.end - x.start, band, "right" if k == example.label else "wrong", opacity=0.13
         )
-        figure.text(x.start - 6, top + (k + 0.5) * band + 3.5, shortened(names[k], 7), anchor="end")
+        figure.text(x.start - 6, y, shortened(names[k], 7), anchor="end")
     changes = np.flatnonzero(np.diff(np.where(alone, lead, -1), prepend=-2, append=-2))
     for first, last in pairwise(changes.tolist()):
         if alone[first]:
