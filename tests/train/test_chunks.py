@@ -46,7 +46,7 @@ def assert_same(got: dict[str, Tensor], want: dict[str, Tensor], kind: str = "fl
 
 
 def compare(model: Classifier, chunk: int, settings: dict[str, Any], **penalty: float) -> None:
-    """A step in chunks against one of all steps, or against one cut by hand; random numbers go on from the same ones."""
+    """A step in chunks against the gradient by hand; both begin with the same random numbers, and end so."""
     spikes, labels = batch()
     cut = "tbptt" in settings
     wanted = goal(model, spikes, labels, **settings, **penalty)
@@ -162,7 +162,7 @@ def test_what_layers_did_is_that_of_the_whole_batch(settings: dict[str, int]) ->
 
 
 def test_what_the_cap_dropped_in_all_chunks() -> None:
-    model, (spikes, labels) = classifier(max_activity=0.05), batch()
+    model, (spikes, labels) = classifier(max_activity=0.05, active=None), batch()
     chunks.backward(goal(model, spikes, labels), spikes)
     assert model.dropped > 0
     whole = model.seen["layer 1"].dropped

@@ -139,7 +139,8 @@ def _first_pass(
     goal: Goal, spikes: Spikes, chunk: int, *, keep_borders: bool = True
 ) -> tuple[Float[Tensor, "T B C"], list[Tensor], list[Border]]:
     """The output of all steps, how often each hidden neuron spiked, and the borders."""
-    state, kept, borders, counts = None, [], [], []
+    state: States | None = None
+    kept, counts, borders = list[Tensor](), list[Tensor](), list[Border]()
     for part in _parts(spikes.steps, chunk):
         if keep_borders:
             borders.append((torch.get_rng_state(), state))

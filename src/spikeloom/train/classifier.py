@@ -127,8 +127,8 @@ def _layers(settings: NetworkSettings, binning: Binning, classes: int) -> list[n
         return [*layers, _spiking(settings, binning, sizes[-1], classes, recurrent=False, dropout=dropout)]
     if settings.readout == "linear":
         return [*layers, nn.Linear(sizes[-1], classes, bias=settings.bias)]
-    readout = {"beta": settings.readout_beta, "gain": settings.gain, "bias": settings.bias, "dropout": dropout}
-    return [*layers, LI(sizes[-1], classes, **readout)]
+    beta, gain, bias = settings.readout_beta, settings.gain, settings.bias
+    return [*layers, LI(sizes[-1], classes, beta=beta, gain=gain, bias=bias, dropout=dropout)]
 
 
 def _spiking(

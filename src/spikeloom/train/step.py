@@ -84,7 +84,7 @@ class Trainer:
             return
         gradients = [p.grad for p in self.model.network.parameters() if p.grad is not None]
         if self.pending > 1:
-            torch._foreach_mul_(gradients, 1 / self.pending)  # type: ignore[attr-defined]
+            torch._foreach_mul_(gradients, 1 / self.pending)
         self._clip(gradients, at)
         self.optimizer.step()
         # A gradient that is not finite makes such weights, so this finds both.
@@ -102,7 +102,7 @@ class Trainer:
             finite.check(finite.gradients(self.model.network), at)
         finite.check([("gradients: norm", torch.tensor(norm))], at)
         if norm > limit:
-            torch._foreach_mul_(gradients, limit / norm)  # type: ignore[attr-defined]
+            torch._foreach_mul_(gradients, limit / norm)
 
     def _set_schedules(self) -> None:
         for group in self.optimizer.param_groups:
