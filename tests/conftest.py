@@ -1,5 +1,8 @@
 """What holds for all tests: shapes in annotations are checked, and torch keeps to one thread."""
 
+from collections.abc import Iterator
+from types import SimpleNamespace
+
 import pytest
 import torch
 from jaxtyping import install_import_hook
@@ -12,3 +15,14 @@ CHECKED = ["spikeloom.reference"]
 install_import_hook(CHECKED, "shapes.checked")
 pytest.register_assert_rewrite("oracle")
 torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def converted_sets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What tests convert lies in no folder of the user's, and is shared by all tests."""
+    from spikeloom.data import converted
+
+    folder = tmp_path_factory.mktemp("converted")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(converted, "places", SimpleNamespace(converted=lambda: folder))
+        yield

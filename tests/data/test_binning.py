@@ -1,40 +1,69 @@
 """Binning against a loop over events that fills a set per step."""
 
 import math
+from dataclasses import fields, replace
+from statistics import NormalDist
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracle import assert_well_formed
 
-from spikeloom import InputError
-from spikeloom.data.augment import Change
-from spikeloom.data.binning import Binned, Binning, encode
+from spikeloom import InputError, Spikes
+from spikeloom.data.augment import Changes, unchanged
+from spikeloom.data.binning import Binning, encode
 from spikeloom.data.events import Events, Sensor
+from spikeloom.data.store import pack
+
+MASK = (1 << 64) - 1
 
 
-def oracle(events: Events, binning: Binning, change: Change = Change()) -> list[list[int]]:  # noqa: B008
-    """The ids of each step, one event at a time."""
-    width, height = binning.crop or (binning.sensor.width, binning.sensor.height)
-    left, top = (binning.sensor.width - width) // 2, (binning.sensor.height - height) // 2
+def oracle(events: Events, binning: Binning, changes: Changes | None = None) -> list[list[int]]:
+    """The ids of each step, one event at a time, of a recording changed as the only one in `changes`."""
+    made = unchanged(1) if changes is None else changes
+    dx, dy, flip, stretch, keep, jitter_us, key = (getattr(made, f.name)[0].item() for f in fields(made))
+    sensor = binning.sensor
+    width, height = binning.crop or (sensor.width, sensor.height)
+    left, top = (sensor.width - width) // 2, (sensor.height - height) // 2
     steps: list[set[int]] = [set() for _ in range(binning.steps)]
-    for t_us, x, y, p in zip(*(c.tolist() for c in (events.t_us, events.x, events.y, events.p)), strict=True):
-        step = math.floor(t_us / (1000 * binning.dt_ms / change.stretch))
-        x, y = x + change.dx - left, y + change.dy - top
-        if step < binning.steps and 0 <= x < width and 0 <= y < height:
+    columns = (c.tolist() for c in (events.t_us, events.x, events.y, events.p))
+    for i, (t_us, x, y, p) in enumerate(zip(*columns, strict=True)):
+        bits = splitmix(~key & MASK, i)
+        if jitter_us > 0:
+            normal = bin(bits).count("1") - 32.5 + (bits & 0xFFFFFFFF) / 2**32
+            t_us += math.floor(normal * (jitter_us / (16 + 1 / 12) ** 0.5))
+        step = math.floor(t_us / (1000 * binning.dt_ms / stretch))
+        x, y = (sensor.width - 1 - x if flip else x) + dx - left, y + dy - top
+        stays = keep == 1 or splitmix(key, i) >> 32 < round(keep * 2**32)
+        if stays and 0 <= step < binning.steps and 0 <= x < width and 0 <= y < height:
             steps[step].add((p * height + y) * width + x)
     return [sorted(ids) for ids in steps]
 
 
-def as_lists(binned: Binned) -> list[list[int]]:
-    ends = np.cumsum(binned.counts)
-    assert ends[-1] == len(binned.ids)
-    return [ids.tolist() for ids in np.split(binned.ids, ends[:-1])]
+def splitmix(state: int, place: int) -> int:
+    """Number `place` of splitmix64, as its authors' code has it."""
+    z = (state + (place + 1) * 0x9E3779B97F4A7C15) & MASK
+    z = ((z ^ z >> 30) * 0xBF58476D1CE4E5B9) & MASK
+    z = ((z ^ z >> 27) * 0x94D049BB133111EB) & MASK
+    return z ^ z >> 31
+
+
+def binned(events: Events, binning: Binning, changes: Changes | None = None) -> Spikes:
+    """One recording as a batch."""
+    return binning.bin(pack([events], binning.sensor), np.arange(1), changes)
+
+
+def as_lists(spikes: Spikes, sample: int = 0) -> list[list[int]]:
+    """The ids of each step of a sample."""
+    assert_well_formed(spikes)
+    ids, start = spikes.ids.tolist(), spikes.row_start.tolist()
+    rows = range(sample * spikes.steps, (sample + 1) * spikes.steps)
+    return [ids[start[row] : start[row + 1]] for row in rows]
 
 
 @st.composite
-def cases(draw: st.DrawFn) -> tuple[Events, Binning, Change]:
+def cases(draw: st.DrawFn) -> tuple[Events, Binning, Changes]:
     sensor = Sensor(draw(st.integers(1, 9)), draw(st.integers(1, 9)), draw(st.integers(1, 3)))
     event = st.tuples(
         st.integers(0, 20_000),
@@ -47,21 +76,26 @@ def cases(draw: st.DrawFn) -> tuple[Events, Binning, Change]:
     events = Events(t_us.astype(np.int64), x.astype(np.int16), y.astype(np.int16), p.astype(np.uint8))
     crop = draw(st.none() | st.tuples(st.integers(1, sensor.width), st.integers(1, sensor.height)))
     binning = Binning(sensor, draw(st.sampled_from([0.001, 0.3, 1, 1 / 3, 2.5, 40])), draw(st.integers(1, 30)), crop)
-    change = Change(draw(st.integers(-3, 3)), draw(st.integers(-3, 3)), draw(st.sampled_from([1.0, 0.9, 1.07, 2])))
-    return events, binning, change
+    changes = unchanged(1, seed=draw(st.integers(0, 9)))
+    changes.dx[0], changes.dy[0] = (draw(st.integers(-3, 3)) for _ in range(2))
+    changes.flip[0] = draw(st.booleans())
+    changes.stretch[0] = draw(st.sampled_from([1.0, 0.9, 1.07, 2]))
+    changes.keep[0] = draw(st.sampled_from([1.0, 0.5, 0.0]))
+    changes.jitter_us[0] = draw(st.sampled_from([0.0, 0.3, 3000.0]))
+    return events, binning, changes
 
 
-@given(cases())
-def test_bins_as_the_loop_does(case: tuple[Events, Binning, Change]) -> None:
-    events, binning, change = case
-    packed = binning.pack(events, "sample")
-    assert as_lists(binning.bin(packed)) == oracle(events, binning)
-    assert as_lists(binning.bin(packed, change)) == oracle(events, binning, change)
-    spikes = encode([events, events], binning)
-    assert_well_formed(spikes)
-    dense = spikes.dense()  # [T, B, N]
-    for t, ids in enumerate(oracle(events, binning)):
-        assert dense[t, 1].nonzero().flatten().tolist() == ids
+# The first call compiles.
+@settings(deadline=None)
+@given(cases(), cases())
+def test_bins_as_the_loop_does(case: tuple[Events, Binning, Changes], other: tuple[Events, Binning, Changes]) -> None:
+    events, binning, changes = case
+    assert as_lists(binned(events, binning)) == oracle(events, binning)
+    assert as_lists(binned(events, binning, changes)) == oracle(events, binning, changes)
+    both = Changes(*(np.append(getattr(changes, f.name), getattr(other[2], f.name)) for f in fields(changes)))
+    spikes = binning.bin(pack([events], binning.sensor), np.zeros(2, int), both)
+    for sample in range(2):
+        assert as_lists(spikes, sample) == oracle(events, binning, both.take(np.array([sample])))
 
 
 def two_events(t_us: list[int], x: list[int]) -> Events:
@@ -71,43 +105,65 @@ def two_events(t_us: list[int], x: list[int]) -> Events:
 def test_a_step_ends_before_the_next_begins() -> None:
     binning = Binning(Sensor(4, 1, 1), dt_ms=0.1, steps=3)
     events = two_events([0, 99, 100, 299, 300], [3, 1, 2, 0, 1])
-    assert as_lists(binning.bin(binning.pack(events, "sample"))) == [[1, 3], [2], [0]]
+    assert as_lists(binned(events, binning)) == [[1, 3], [2], [0]]
 
 
 def test_a_crop_keeps_the_centre() -> None:
     binning = Binning(Sensor(34, 34), dt_ms=1, steps=1, crop=(32, 32))
     events = Events(*(np.array(c) for c in ([0, 0, 0], [1, 32, 33], [1, 32, 5], [0, 1, 1])))
     assert binning.neurons == 2048
-    assert as_lists(binning.bin(binning.pack(events, "sample"))) == [[0, 2047]]
+    assert as_lists(binned(events, binning)) == [[0, 2047]]
 
 
 def test_large_sensors_and_long_recordings_need_wider_numbers() -> None:
     sensor = Sensor(1280, 720)
     binning = Binning(sensor, dt_ms=1, steps=5000)
     last = Events(np.array([0, 4_999_999, 1 << 33]), *(np.array([0, n, n], np.int16) for n in (1279, 719, 1)))
-    got = as_lists(binning.bin(binning.pack(last, "sample")))
+    got = as_lists(binned(last, binning))
     assert got[0] == [0]
     assert got[4999] == [sensor.size - 1]
     assert sum(map(len, got)) == 2
 
 
+def every_pixel(width: int, height: int) -> Events:
+    """An event of each pixel, 1 µs apart."""
+    y, x = (c.astype(np.int16) for c in np.unravel_index(np.arange(width * height), (height, width)))
+    return Events(np.arange(width * height), x, y, np.zeros(width * height, np.uint8))
+
+
 def test_dropped_events_follow_seed_and_chance() -> None:
-    sensor = Sensor(100, 100, 1)
-    y, x = (c.astype(np.int16) for c in np.unravel_index(np.arange(10_000), (100, 100)))
-    events = Events(np.arange(10_000), x, y, np.zeros(10_000, np.uint8))
-    binning = Binning(sensor, dt_ms=10, steps=1)
-    packed = binning.pack(events, "sample")
-    first, again, other = (set(binning.bin(packed, Change(drop=0.3, seed=(s,))).ids.tolist()) for s in (1, 1, 2))
+    events, binning = every_pixel(100, 100), Binning(Sensor(100, 100, 1), dt_ms=10, steps=1)
+
+    def kept(seed: int, binning: Binning) -> set[int]:
+        changes = unchanged(1, seed=seed)
+        changes.keep[0] = 0.7
+        return set(as_lists(binned(events, binning, changes))[0])
+
+    first, again, other = (kept(seed, binning) for seed in (1, 1, 2))
     assert first == again
     assert len(first) == pytest.approx(7000, abs=200)
     assert len(first & other) == pytest.approx(4900, abs=200)
-    shorter = Binning(sensor, dt_ms=5, steps=1)
-    assert set(shorter.bin(packed, Change(drop=0.3, seed=(1,))).ids.tolist()) == {i for i in first if i < 5000}
+    assert kept(1, Binning(Sensor(100, 100, 1), dt_ms=5, steps=1)) == {i for i in first if i < 5000}
 
 
-def test_packing_takes_six_bytes_an_event() -> None:
-    binning = Binning(Sensor(34, 34), dt_ms=1, steps=300)
-    assert binning.pack(two_events([0, 300_000], [0, 1]), "sample").nbytes == 12
+def test_jittered_times_are_normal_and_independent_of_what_is_dropped() -> None:
+    count, std_us, at_us = 40_000, 1500.0, 10_000
+    events = Events(np.full(count, at_us), np.arange(count), np.zeros(count, np.int16), np.zeros(count, np.uint8))
+    changes = unchanged(1, seed=7)
+    changes.jitter_us[0], changes.keep[0] = std_us, 0.8
+    spikes = binned(events, Binning(Sensor(count, 1, 1), dt_ms=0.1, steps=200), changes)
+    counts = spikes.counts[:, 0].numpy()
+    assert counts.sum() == pytest.approx(0.8 * count, rel=0.01)
+    normal = NormalDist(at_us, std_us)
+    expected = np.array([normal.cdf(100 * (t + 1)) for t in range(200)])
+    # The bound of Kolmogorov and Smirnov that one sample in a thousand exceeds.
+    assert np.abs(counts.cumsum() / counts.sum() - expected).max() < 1.95 / counts.sum() ** 0.5
+
+
+def test_ids_that_no_sensor_has_are_dropped() -> None:
+    store = pack([two_events([0, 1, 2], [1, 3, 2])], Sensor(4, 1, 1))
+    damaged = replace(store, ids=np.array([1, 60_000, 4], np.uint16))
+    assert as_lists(Binning(Sensor(4, 1, 1), dt_ms=1, steps=1).bin(damaged, np.arange(1))) == [[1]]
 
 
 @pytest.mark.parametrize(

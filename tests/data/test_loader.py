@@ -17,13 +17,15 @@ from oracle import assert_well_formed
 
 from spikeloom import InputError, Spikes
 from spikeloom.data import loader as loader_module
-from spikeloom.data.augment import EventDrop, Jitter, TimeSkew
+from spikeloom.data.augment import ChannelShift, EventDrop, Flip, Jitter, TimeJitter, TimeSkew
 from spikeloom.data.binning import Binning, encode
-from spikeloom.data.events import Events
+from spikeloom.data.events import Events, Sensor
 from spikeloom.data.loader import Loader
 from spikeloom.data.nmnist import pooled
+from spikeloom.data.store import Store
+from spikeloom.data.subset import Subset
 
-ALL = (Jitter(1), TimeSkew(), EventDrop(0.2))
+ALL = (Jitter(1), Flip(), TimeSkew(), TimeJitter(0.5), EventDrop(0.2))
 
 
 def make(dataset: Any, **changed: Any) -> Loader:
@@ -97,15 +99,88 @@ def test_a_crop_and_a_shift_act_together(memory: Any) -> None:
 
 
 @pytest.mark.parametrize("augment", [None, ALL])
-def test_samples_are_read_once_if_memory_allows(memory: Any, augment: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    dataset, tight = memory(10), memory(10)
+@pytest.mark.parametrize("skip", [1, 3])
+def test_an_epoch_resumes_where_it_was_left(memory: Any, augment: Any, skip: int) -> None:
+    dataset = memory(10)
     loader = make(dataset, augment=augment)
-    first = epoch(loader), epoch(loader)
+    loader.epoch = 2
+    whole, after = epoch(loader), epoch(loader)
+    resumed = make(dataset, augment=augment, prefetch=0)
+    resumed.epoch, resumed.skip = 2, skip
+    assert epoch(resumed) == whole[skip:]
+    assert (resumed.epoch, resumed.skip) == (3, 0)
+    assert epoch(resumed) == after
+
+
+@pytest.mark.parametrize("identity", [None, "kept on disk"])
+def test_samples_are_read_once(memory: Any, identity: str | None) -> None:
+    dataset = memory(10)
+    dataset.identity = identity
+    loader = make(dataset, augment=ALL)
+    assert epoch(loader) != epoch(loader)
     assert dataset.reads == 10
-    monkeypatch.setattr(loader_module, "CACHE_BYTES", 1500)
-    loader = make(tight, augment=augment)
-    assert (epoch(loader), epoch(loader)) == first
-    assert 10 < tight.reads < 20
+    again = memory(10)
+    again.identity = identity
+    assert epoch(make(again, augment=ALL)) == epoch(make(dataset, augment=ALL))
+    assert again.reads == (10 if identity is None else 0)
+
+
+def test_parts_of_a_data_set_are_converted_together(memory: Any) -> None:
+    dataset = memory(10)
+    dataset.identity = "parts"
+    first, second = (make(Subset(dataset, part), shuffle=False) for part in ([7, 1, 7], [2]))
+    both = epoch(first) + epoch(second)
+    assert dataset.reads == 10
+    del dataset.identity
+    assert both == [*epoch(make(Subset(dataset, [7, 1, 7]), shuffle=False)), *epoch(make(Subset(dataset, [2])))]
+    assert dataset.reads == 14
+
+
+def test_opening_tells_how_far_it_is(memory: Any) -> None:
+    told: list[tuple[int, int]] = []
+    loader = make(memory(3))
+    loader.open(lambda done, all_of_them: told.append((done, all_of_them)))
+    loader.open(lambda done, all_of_them: told.append((done, all_of_them)))
+    assert told == [(1, 3), (2, 3), (3, 3)]
+
+
+@pytest.mark.parametrize("prefetch", [0, 2])
+def test_waiting_and_work_are_counted_for_each_epoch(memory: Any, prefetch: int) -> None:
+    loader = make(memory(200), batch_size=1, augment=ALL, prefetch=prefetch)
+    assert (loader.waited_s, loader.busy_s) == (0, 0)
+    start = time.perf_counter()
+    for _ in loader:
+        pass
+    took = time.perf_counter() - start
+    assert 0 < loader.waited_s <= took
+    assert 0 < loader.busy_s <= took
+    before = loader.busy_s
+    next(batches := iter(loader))
+    assert loader.busy_s < before
+    batches.close()
+
+
+def test_memory_is_given_back_and_filled_again(memory: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset = memory(40)
+    dataset.identity = "given back"
+    loader = make(dataset, shuffle=False)
+    first = epoch(loader)
+    monkeypatch.setattr(loader_module, "RELEASE_BYTES", 1000)
+    released: list[int] = []
+    monkeypatch.setattr(Store, "release", lambda self, release=Store.release: released.append(release(self)))
+    assert epoch(loader) == first
+    assert len(released) >= 5
+
+
+def test_shifts_off_a_single_row_are_refused(memory: Any) -> None:
+    dataset = memory(6)
+    dataset.sensor = Sensor(6, 1, 10)
+    for events in dataset.recordings:
+        events.y[:] = 0
+    assert len(epoch(make(dataset, augment=ChannelShift(2)))) == 2
+    message = "^augment: expected shifts along the one row of the sensor, got shifts off it; use ChannelShift"
+    with pytest.raises(InputError, match=message):
+        epoch(make(dataset, augment=Jitter(2)))
 
 
 def test_stopping_early_ends_the_thread_and_not_the_epoch(memory: Any) -> None:
@@ -122,26 +197,46 @@ def test_stopping_early_ends_the_thread_and_not_the_epoch(memory: Any) -> None:
     assert loader.epoch == 0
 
 
-def test_batches_are_prepared_while_the_caller_is_busy(memory: Any) -> None:
-    dataset = memory(40)
-    batches = iter(make(dataset, prefetch=2))
+def test_batches_are_prepared_while_the_caller_is_busy(memory: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    prepared: list[int] = []
+    bin_one = Binning.bin
+
+    def counted(self: Binning, *arguments: Any) -> Spikes:
+        prepared.append(1)
+        return bin_one(self, *arguments)
+
+    monkeypatch.setattr(Binning, "bin", counted)
+    batches = iter(make(memory(40), prefetch=2))
     next(batches)
     deadline = time.monotonic() + 10
-    while dataset.reads < 12 and time.monotonic() < deadline:
+    while len(prepared) < 3 and time.monotonic() < deadline:
         time.sleep(0.001)
     time.sleep(0.02)
-    assert dataset.reads == 12  # the batch in hand and two ahead
+    assert len(prepared) == 3  # the batch in hand and two ahead
+    batches.close()
 
 
-@pytest.mark.parametrize("prefetch", [0, 2])
-def test_errors_while_preparing_reach_the_caller(memory: Any, prefetch: int) -> None:
+def test_errors_of_recordings_reach_the_caller(memory: Any) -> None:
     dataset = memory(10)
     good = dataset.recordings[6]
     dataset.recordings[6] = Events(good.t_us, good.x + np.int16(6), good.y, good.p)
-    batches = iter(make(dataset, shuffle=False, prefetch=prefetch))
-    next(batches)
     with pytest.raises(InputError, match="^sample 6: x: expected 0 to 5, got "):
-        next(batches)
+        next(iter(make(dataset, shuffle=False)))
+    assert not loader_threads()
+
+
+@pytest.mark.parametrize("prefetch", [0, 2])
+def test_errors_while_preparing_reach_the_caller(memory: Any, prefetch: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    batches = iter(make(memory(40), prefetch=prefetch))
+    next(batches)
+
+    def fail(self: Binning, *arguments: Any) -> Spikes:
+        raise OSError("the disk is gone")
+
+    monkeypatch.setattr(Binning, "bin", fail)
+    with pytest.raises(OSError, match="^the disk is gone"):
+        for _ in batches:
+            pass
     assert not loader_threads()
 
 
@@ -186,6 +281,7 @@ def test_a_loader_works_on_real_recordings(nmnist_small: Path) -> None:
         ({"batch_size": 0}, "^batch_size: expected 1 or above, got 0"),
         ({"seed": -1}, "^seed: expected 0 or above, got -1"),
         ({"prefetch": -1}, "^prefetch: expected 0 or above, got -1"),
+        ({"denoise_ms": -1}, "^denoise_ms: expected 0 or above, got -1"),
         ({"batch_size": 11, "drop_last": True}, "^batch_size: expected at most 10, .*, got 11; or keep the last"),
         ({"dt_ms": -1.0}, "^dt_ms: "),
         ({"crop": (99, 1)}, "^crop: "),

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from spikeloom import InputError
 from spikeloom.data.nmnist import pooled
-from spikeloom.data.split import deal, random_split
+from spikeloom.data.split import by_speaker, deal, random_split
+from spikeloom.data.subset import Subset
 
 
 @pytest.mark.parametrize("stratified", [False, True])
@@ -51,3 +52,37 @@ def test_pooled_real_recordings_split_800_to_300(nmnist_small: Path) -> None:
 def test_impossible_splits_are_named(memory: Any, sizes: tuple[int, ...], seed: int, message: str) -> None:
     with pytest.raises(InputError, match=message):
         random_split(memory(10), sizes, seed)
+
+
+def spoken(memory: Any) -> Any:
+    dataset = memory(6)
+    dataset.speakers = np.array(["10", "2", "10", "1", "2", "1"])
+    return dataset
+
+
+def test_all_that_a_speaker_says_is_held_out(memory: Any) -> None:
+    rest, held_out = by_speaker(spoken(memory), ["2"])
+    assert (rest.indices.tolist(), held_out.indices.tolist()) == ([0, 2, 3, 5], [1, 4])
+    assert held_out.speakers is not None
+    assert held_out.speakers.tolist() == ["2", "2"]
+    rest, held_out = by_speaker(Subset(spoken(memory), [5, 4, 3, 2]), ["1", "2"])
+    assert (rest.base()[1].tolist(), held_out.base()[1].tolist()) == ([2], [5, 4, 3])
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (["theo"], "^hold-out speaker: expected one of 1, 2, 10, got 'theo'"),
+        ([], "^hold-out speaker: expected one of 1, 2, 10, got none"),
+        (["1", "2", "10"], "^hold-out speaker: expected somebody left to train on, got all of 1, 2, 10"),
+    ],
+)
+def test_speakers_that_cannot_be_held_out_are_named(memory: Any, names: list[str], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        by_speaker(spoken(memory), names)
+
+
+def test_a_set_without_speakers_is_no_spoken_one(memory: Any) -> None:
+    for dataset in (memory(3), Subset(memory(3), [0, 1])):
+        with pytest.raises(InputError, match="^hold-out speaker: expected a data set of spoken words, got one that"):
+            by_speaker(dataset, ["1"])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from spikeloom import InputError
-from spikeloom.data.subset import Subset
+from spikeloom.data.subset import Subset, base_of
 
 
 def test_a_subset_keeps_samples_and_their_order(memory: Any) -> None:
@@ -23,6 +23,22 @@ def test_a_subset_of_a_subset(memory: Any) -> None:
     part = Subset(Subset(whole, [5, 3, 1]), np.array([2, 0], np.uint8))
     assert part.labels.tolist() == whole.labels[[1, 5]].tolist()
     assert part[0][0] is whole.recordings[1]
+
+
+def test_a_part_says_what_the_whole_does(memory: Any) -> None:
+    whole = memory(6)
+    assert (Subset(whole, [5]).class_names, Subset(whole, [5]).speakers) == (None, None)
+    whole.class_names, whole.speakers = ("a", "b", "c"), np.array(list("uvwxyz"))
+    part = Subset(Subset(whole, [5, 3, 1]), [2, 0])
+    assert part.class_names == ("a", "b", "c")
+    assert part.speakers.tolist() == ["v", "z"]
+
+
+def test_the_base_lies_under_all_subsets(memory: Any) -> None:
+    whole = memory(6)
+    base, indices = Subset(Subset(whole, [5, 3, 1]), [2, 0, 0]).base()
+    assert (base, indices.tolist()) == (whole, [1, 5, 5])
+    assert (base_of(whole)[0], base_of(whole)[1].tolist()) == (whole, list(range(6)))
 
 
 @pytest.mark.parametrize(

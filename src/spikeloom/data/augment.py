@@ -1,48 +1,58 @@
 """Augmentation: random changes of whole recordings, drawn anew for every sample and epoch."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Protocol
 
 import numpy as np
-from jaxtyping import Float64, Int64
+from jaxtyping import Bool, Float64, Int64, UInt64
 
 from spikeloom.checks import require
 
 
-@dataclass(frozen=True)
-class Change:
-    """What happens to one recording before it is binned.
-
-    Args:
-        dx: pixels it moves to the right; events that leave the sensor are dropped.
-        dy: pixels it moves down.
-        stretch: factor on all times.
-        drop: chance of each event to be left out, from 0 to 1.
-        seed: decides which events are left out.
-    """
-
-    dx: int = 0
-    dy: int = 0
-    stretch: float = 1.0
-    drop: float = 0.0
-    seed: tuple[int, ...] = (0,)
-
-
 @dataclass(frozen=True, eq=False)
 class Changes:
-    """One change per sample of a data set, as columns; `[S]` each."""
+    """What happens to each of S recordings before it is binned, as columns `[S]`.
+
+    Args:
+        dx: pixels, or channels of sound, it moves to the right; events that leave the sensor are dropped.
+        dy: pixels it moves down.
+        flip: whether left and right change places, before it moves.
+        stretch: factor on all times.
+        keep: chance of each event to stay, from 0 to 1.
+        jitter_us: standard deviation of a normal number added to each event's time, before the stretch; events that
+            would come before the start of the recording are dropped.
+        key: decides what happens to single events.
+    """
 
     dx: Int64[np.ndarray, "S"]
     dy: Int64[np.ndarray, "S"]
+    flip: Bool[np.ndarray, "S"]
     stretch: Float64[np.ndarray, "S"]
     keep: Float64[np.ndarray, "S"]
-    seed: tuple[int, ...]
+    jitter_us: Float64[np.ndarray, "S"]
+    key: UInt64[np.ndarray, "S"]
 
-    def __getitem__(self, sample: int) -> Change:
-        drop = 1 - float(self.keep[sample])
-        dx, dy, stretch = int(self.dx[sample]), int(self.dy[sample]), float(self.stretch[sample])
-        return Change(dx, dy, stretch, drop, (*self.seed, sample))
+    def __len__(self) -> int:
+        return len(self.key)
+
+    def take(self, samples: Int64[np.ndarray, "B"]) -> "Changes":
+        """The changes of some samples."""
+        return Changes(*(getattr(self, column.name)[samples] for column in fields(self)))
+
+
+def unchanged(samples: int, *, seed: int = 0, epoch: int = 0) -> Changes:
+    """Changes that leave all as it is, to be added to.
+
+    Args:
+        samples: S.
+        seed: 0 or above; with `epoch` and the sample's number it decides what happens to single events.
+        epoch: 0 or above.
+    """
+    zero, one = np.zeros(samples), np.ones(samples)
+    shift = np.zeros((2, samples), np.int64)
+    keys = _keys(seed, epoch, samples)
+    return Changes(shift[0], shift[1], np.zeros(samples, np.bool_), one, one.copy(), zero, keys)
 
 
 class Augmentation(Protocol):
@@ -56,6 +66,9 @@ class Augmentation(Protocol):
 class Jitter:
     """Move each recording by a whole number of pixels, uniform from -pixels to pixels, in x and in y.
 
+    With a crop it makes the crop's place random; the crop lies inside the sensor where (sensor - crop) / 2 is at least
+    `pixels`.
+
     Args:
         pixels: 0 or above.
     """
@@ -67,9 +80,45 @@ class Jitter:
 
     def draw(self, changes: Changes, rng: np.random.Generator) -> None:
         """Add to `dx` and `dy`."""
-        dx, dy = rng.integers(-self.pixels, self.pixels, (2, len(changes.dx)), endpoint=True)
+        dx, dy = rng.integers(-self.pixels, self.pixels, (2, len(changes)), endpoint=True)
         changes.dx[:] += dx
         changes.dy[:] += dy
+
+
+@dataclass(frozen=True)
+class ChannelShift:
+    """Move each recording of sound by a whole number of channels, uniform from -channels to channels.
+
+    Args:
+        channels: 0 or above.
+    """
+
+    channels: int = 20
+
+    def __post_init__(self) -> None:
+        require(self.channels >= 0, "ChannelShift channels", "0 or above", self.channels)
+
+    def draw(self, changes: Changes, rng: np.random.Generator) -> None:
+        """Add to `dx`."""
+        changes.dx[:] += rng.integers(-self.channels, self.channels, len(changes), endpoint=True)
+
+
+@dataclass(frozen=True)
+class Flip:
+    """Swap left and right of a recording; not for what tells left from right, such as letters.
+
+    Args:
+        chance: of each recording, from 0 to 1.
+    """
+
+    chance: float = 0.5
+
+    def __post_init__(self) -> None:
+        require(0 <= self.chance <= 1, "Flip chance", "from 0 to 1", self.chance)
+
+    def draw(self, changes: Changes, rng: np.random.Generator) -> None:
+        """Turn `flip` over."""
+        changes.flip[:] ^= rng.random(len(changes)) < self.chance
 
 
 @dataclass(frozen=True)
@@ -89,7 +138,25 @@ class TimeSkew:
 
     def draw(self, changes: Changes, rng: np.random.Generator) -> None:
         """Multiply `stretch`."""
-        changes.stretch[:] *= rng.uniform(self.low, self.high, len(changes.stretch))
+        changes.stretch[:] *= rng.uniform(self.low, self.high, len(changes))
+
+
+@dataclass(frozen=True)
+class TimeJitter:
+    """Move each event in time by a normal number.
+
+    Args:
+        std_ms: its standard deviation in milliseconds, 0 or above.
+    """
+
+    std_ms: float = 1.0
+
+    def __post_init__(self) -> None:
+        require(0 <= self.std_ms < float("inf"), "TimeJitter std_ms", "milliseconds, 0 or above", self.std_ms)
+
+    def draw(self, changes: Changes, rng: np.random.Generator) -> None:
+        """Add to the variance."""
+        changes.jitter_us[:] = np.hypot(changes.jitter_us, 1000 * self.std_ms)
 
 
 @dataclass(frozen=True)
@@ -119,8 +186,21 @@ def draw(augment: Sequence[Augmentation], samples: int, *, seed: int, epoch: int
         seed: 0 or above.
         epoch: 0 or above.
     """
-    zeros, ones = np.zeros((2, samples), np.int64), np.ones((2, samples))
-    changes = Changes(zeros[0], zeros[1], ones[0], ones[1], (seed, epoch))
+    changes = unchanged(samples, seed=seed, epoch=epoch)
     for place, augmentation in enumerate(augment):
         augmentation.draw(changes, np.random.default_rng((seed, epoch, place)))
     return changes
+
+
+def _keys(seed: int, epoch: int, samples: int) -> UInt64[np.ndarray, "S"]:
+    """A number for each sample; the kernel's random numbers follow from it."""
+    rng_seed = np.random.SeedSequence((seed, epoch)).generate_state(1, np.uint64)[0]
+    return _mixed(rng_seed + np.arange(1, samples + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15))
+
+
+def _mixed(z: np.ndarray) -> np.ndarray:
+    """The last step of splitmix64, which makes of close numbers distant ones."""
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    mixed: np.ndarray = z ^ (z >> np.uint64(31))
+    return mixed

@@ -3,44 +3,17 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 import numpy as np
 import torch
-from jaxtyping import Integer
+from jaxtyping import Int64
 
 from spikeloom.checks import require
-from spikeloom.data.augment import Change
+from spikeloom.data.augment import Changes, unchanged
 from spikeloom.data.events import Events, Sensor
+from spikeloom.data.store import Store, pack
 from spikeloom.spikes import Spikes
-
-UNCHANGED = Change()
-
-
-@dataclass(frozen=True, eq=False)
-class Packed:
-    """A recording in little memory: `[K]` times in µs, ascending, and `[K]` ids on the sensor."""
-
-    t_us: Integer[np.ndarray, "K"]
-    ids: Integer[np.ndarray, "K"]
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes the columns take."""
-        return self.t_us.nbytes + self.ids.nbytes
-
-
-@dataclass(frozen=True, eq=False)
-class Binned:
-    """A sample as steps: `[T]` ids per step, and `[K]` ids, step after step, ascending and once each in a step."""
-
-    counts: Integer[np.ndarray, "T"]
-    ids: Integer[np.ndarray, "K"]
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes the columns take."""
-        return self.counts.nbytes + self.ids.nbytes
 
 
 @dataclass(frozen=True)
@@ -79,92 +52,45 @@ class Binning:
         """N: how many ids there are after the crop."""
         return self.target.size
 
-    def pack(self, events: Events, source: str) -> Packed:
-        """Check a recording and put it into little memory.
+    def bin(self, store: Store, samples: Int64[np.ndarray, "B"], changes: Changes | None = None) -> Spikes:
+        """Make a batch of some samples.
 
         Args:
-            events: a recording.
-            source: its name in an error.
-
-        Raises:
-            InputError: what `Events.check` finds.
+            store: recordings of the sensor.
+            samples: B of its samples.
+            changes: what happens to each of these B before it is binned and cropped; the times of events are divided
+                by `1000 dt_ms / stretch`.
         """
-        events.check(self.sensor, source)
-        ids = events.ids(self.sensor).astype(_smallest(self.sensor.size - 1))
-        return Packed(events.t_us.astype(_smallest(int(events.t_us[-1]))), ids)
+        from spikeloom.kernels.cpu import binning as kernel  # numba takes a while to import
 
-    def bin(self, packed: Packed, change: Change = UNCHANGED) -> Binned:
-        """Turn a recording, changed as told, into steps.
-
-        Args:
-            packed: a recording.
-            change: shift, stretch and loss of events, applied before binning and cropping.
-        """
-        step = packed.t_us / (1000 * self.dt_ms / change.stretch)
-        end = int(step.searchsorted(self.steps))
-        # A key is the step above the id, so that sorting plain numbers brings both into order.
-        bits, off = self._bits, (1 << self._bits) - 1
-        key = step[:end].astype(self._key)
-        key <<= bits
-        key |= _targets(self, change.dx, change.dy).take(packed.ids[:end])
-        if change.drop > 0:
-            chance = np.random.default_rng(change.seed).random(len(packed.ids), np.float32)
-            key |= np.multiply(chance[:end] < change.drop, off, dtype=self._key)
-        key.sort()
-        keep = key & off != off
-        keep[1:] &= key[1:] != key[:-1]
-        key = key[keep]
-        counts = np.bincount(key >> bits, minlength=self.steps)
-        key &= off
-        return Binned(counts.astype(np.int32), key.astype(self._id))
-
-    @property
-    def _bits(self) -> int:
-        """Bits of a key that hold the id; all of them set stands for off the target."""
-        return self.neurons.bit_length()
-
-    @cached_property
-    def _key(self) -> type[np.signedinteger]:
-        return np.int32 if self.steps << self._bits < 1 << 31 else np.int64
-
-    @cached_property
-    def _id(self) -> type[np.integer]:
-        return _smallest(self.neurons - 1)
-
-
-@lru_cache(maxsize=256)
-def _targets(binning: Binning, dx: int, dy: int) -> np.ndarray:
-    """For each id of the sensor the id it becomes when the recording moves by (dx, dy), or all bits where it is off."""
-    sensor, target = binning.sensor, binning.target
-    p, y, x = np.unravel_index(np.arange(sensor.size), (sensor.polarities, sensor.height, sensor.width))
-    x += dx - (sensor.width - target.width) // 2
-    y += dy - (sensor.height - target.height) // 2
-    on = (x >= 0) & (x < target.width) & (y >= 0) & (y < target.height)
-    off = (1 << binning._bits) - 1
-    return np.where(on, (p * target.height + y) * target.width + x, off).astype(binning._key)
-
-
-def collate(samples: Sequence[Binned], *, neurons: int) -> Spikes:
-    """Make one batch of binned samples of equal length.
-
-    Args:
-        samples: B of them.
-        neurons: N.
-    """
-    counts = np.concatenate([sample.counts for sample in samples], dtype=np.int32)
-    ids = np.concatenate([sample.ids for sample in samples], dtype=np.int32)
-    row_start = np.zeros(len(counts) + 1, np.int64)
-    np.cumsum(counts, out=row_start[1:])
-    return Spikes(
-        ids=torch.from_numpy(ids),
-        row_start=torch.from_numpy(row_start),
-        spike_count=torch.from_numpy(counts),
-        # torch.ones would start a team of OpenMP threads that then spin beside the engine's own.
-        active=torch.from_numpy(np.ones(len(ids), np.float32)),
-        steps=len(samples[0].counts),
-        batch=len(samples),
-        neurons=neurons,
-    )
+        made = unchanged(len(samples)) if changes is None else changes
+        alterations = kernel.Alterations(
+            made.dx,
+            made.dy,
+            made.flip,
+            1000 * self.dt_ms / made.stretch,
+            np.rint(made.keep * 2.0**32).astype(np.uint64),
+            made.jitter_us,
+            made.key,
+        )
+        recordings, rows = store.samples[samples], len(samples) * self.steps
+        ids = np.empty(store.events(samples) + kernel.UNROLL, np.int32)
+        row_start, spike_count = np.empty(rows + 1, np.int64), np.empty(rows, np.int32)
+        sensor, target = self.sensor, self.target
+        frame = kernel.Frame(sensor.width, sensor.height, sensor.polarities, target.width, target.height)
+        stored = kernel.Recordings(store.t_us, store.ids, store.start)
+        kernel.encode(stored, recordings, alterations, frame, self.steps, ids, row_start, spike_count)
+        found = int(row_start[-1])
+        return Spikes(
+            ids=torch.from_numpy(ids[:found]),
+            row_start=torch.from_numpy(row_start),
+            spike_count=torch.from_numpy(spike_count),
+            # torch.ones would start a team of OpenMP threads that then spin beside the engine's own.
+            active=torch.from_numpy(np.ones(found, np.float32)),
+            steps=self.steps,
+            batch=len(samples),
+            neurons=self.neurons,
+        )
 
 
 def encode(recordings: Sequence[Events], binning: Binning) -> Spikes:
@@ -177,11 +103,5 @@ def encode(recordings: Sequence[Events], binning: Binning) -> Spikes:
     Raises:
         InputError: no recording at all, or one that `Events.check` rejects.
     """
-    require(len(recordings) > 0, "recordings", "at least one", "none")
-    packed = [binning.pack(events, f"recording {place}") for place, events in enumerate(recordings)]
-    return collate([binning.bin(one) for one in packed], neurons=binning.neurons)
-
-
-def _smallest(largest: int) -> type[np.integer]:
-    """The smallest of three integer types that holds `largest`."""
-    return np.uint16 if largest < 1 << 16 else np.int32 if largest < 1 << 31 else np.int64
+    store = pack(recordings, binning.sensor)
+    return binning.bin(store, np.arange(len(store)))

@@ -9,7 +9,12 @@ from spikeloom.data.events import Events, Sensor
 
 
 class Dataset(Protocol):
-    """Labelled recordings of one sensor; a plain class with these members is a data set, nothing need be inherited."""
+    """Labelled recordings of one sensor; a plain class with these members is a data set, nothing need be inherited.
+
+    A data set may have more, and what is there is used: `class_names`, a tuple of what the labels stand for;
+    `speakers`, `[S]` names; and `identity`, a text that names all its recordings depend on, so that they are converted
+    once and kept on disk (see `identity.of_files` and `store.open_store`).
+    """
 
     @property
     def sensor(self) -> Sensor:

@@ -1,8 +1,11 @@
 """Batches of spikes, prepared in the background while the engine computes."""
 
+import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import KW_ONLY, dataclass, field
 
 import numpy as np
 import torch
@@ -10,25 +13,25 @@ from torch import Tensor
 
 from spikeloom.checks import require
 from spikeloom.data import augment as augmentation
-from spikeloom.data.augment import Augmentation, Change, Changes
-from spikeloom.data.binning import Binned, Binning, Packed, collate
+from spikeloom.data.augment import Augmentation, Changes
+from spikeloom.data.binning import Binning
 from spikeloom.data.dataset import Dataset
+from spikeloom.data.store import Progress, Store, open_store
 from spikeloom.spikes import Spikes
 
-# The whole of N-MNIST takes 1.5 GB packed; what does not fit is read again in each epoch.
-CACHE_BYTES = 2 << 30
+RELEASE_BYTES = 256 << 20
+"""Of a mapped data set, after so many read the memory that holds them is given back."""
 
 Batch = tuple[Spikes, Tensor]
+Batches = Generator[Batch, None, None]
 
 
+@dataclass(eq=False)
 class Loader:
     """Yields `(spikes, labels)` for one epoch each time it is iterated; labels are int64 `[B]`.
 
-    Batches depend on `seed` and `epoch` alone, not on `prefetch` nor on what was iterated before. Samples are kept in
-    memory once they are read, up to `CACHE_BYTES`: binned if there is no augmentation, as packed events if there is.
-
-    `epoch` is the epoch that the next iteration runs; it may be set, and goes up by one when an iteration ends without
-    being stopped.
+    Batches depend on `seed` and `epoch` alone, not on `prefetch` nor on what was iterated before. Recordings are
+    converted when the first batch is asked for, or by `open`; see `store.open_store`.
 
     Args:
         dataset: labelled recordings.
@@ -39,43 +42,51 @@ class Loader:
         seed: of order and augmentation, from 0 on.
         augment: an augmentation, or several that add up; for training only.
         crop: (width, height) of the sensor's centre to keep.
+        denoise_ms: leave out events that had no neighbour within this time; 0: keep all.
         prefetch: how many batches are prepared ahead in a thread; 0 prepares each when it is asked for.
         drop_last: leave out the last batch of an epoch if it is smaller.
+
+    Attributes:
+        epoch: the epoch that the next iteration runs; may be set, and goes up by one when an iteration ends without
+            being stopped.
+        skip: how many batches the next iteration leaves out at its beginning, to resume an epoch; then 0 again.
+        waited_s: seconds that the caller waited for batches since the last iteration began.
+        busy_s: seconds of processor time that batches took to prepare since then.
 
     Raises:
         InputError: a setting out of its range, or labels outside of the data set's classes. While iterating: a
             recording that cannot be used, named by its file or index.
     """
 
-    def __init__(
-        self,
-        dataset: Dataset,
-        *,
-        batch_size: int,
-        dt_ms: float,
-        steps: int,
-        shuffle: bool,
-        seed: int,
-        augment: Augmentation | Sequence[Augmentation] | None = None,
-        crop: tuple[int, int] | None = None,
-        prefetch: int = 2,
-        drop_last: bool = False,
-    ) -> None:
-        for name, value, least in (("batch_size", batch_size, 1), ("seed", seed, 0), ("prefetch", prefetch, 0)):
-            require(value >= least, name, f"{least} or above", value)
-        require(len(dataset) > 0, "dataset", "at least one sample", "none")
-        full = not drop_last or len(dataset) >= batch_size
-        require(full, "batch_size", f"at most {len(dataset)}, the samples there are", batch_size, "or keep the last")
-        _check_labels(dataset)
-        self.dataset = dataset
-        self.binning = Binning(dataset.sensor, dt_ms, steps, crop)
-        self.epoch = 0
-        self._batch_size, self._drop_last, self._prefetch = batch_size, drop_last, prefetch
-        self._shuffle, self._seed = shuffle, seed
-        self._augment = () if augment is None else tuple(augment) if isinstance(augment, Sequence) else (augment,)
-        self._labels = np.asarray(dataset.labels, np.int64)
-        self._cache: dict[int, Binned | Packed] = {}
-        self._cached_bytes = 0
+    dataset: Dataset
+    _: KW_ONLY
+    batch_size: int
+    dt_ms: float
+    steps: int
+    shuffle: bool
+    seed: int
+    augment: Augmentation | Sequence[Augmentation] | None = None
+    crop: tuple[int, int] | None = None
+    denoise_ms: float = 0.0
+    prefetch: int = 2
+    drop_last: bool = False
+    epoch: int = field(default=0, init=False)
+    skip: int = field(default=0, init=False)
+    waited_s: float = field(default=0.0, init=False)
+    busy_s: float = field(default=0.0, init=False)
+
+    def __post_init__(self) -> None:
+        samples = len(self.dataset)
+        for name, least in (("batch_size", 1), ("seed", 0), ("prefetch", 0), ("denoise_ms", 0)):
+            require(getattr(self, name) >= least, name, f"{least} or above", getattr(self, name))
+        require(samples > 0, "dataset", "at least one sample", "none")
+        full = not self.drop_last or samples >= self.batch_size
+        require(full, "batch_size", f"at most {samples}, the samples there are", self.batch_size, "or keep the last")
+        _check_labels(self.dataset)
+        self.binning = Binning(self.dataset.sensor, self.dt_ms, self.steps, self.crop)
+        self._labels = np.asarray(self.dataset.labels, np.int64)
+        self._store: Store | None = None
+        self._unreleased = 0
 
     @property
     def neurons(self) -> int:
@@ -84,54 +95,81 @@ class Loader:
 
     def __len__(self) -> int:
         """Batches in an epoch."""
-        whole, rest = divmod(len(self.dataset), self._batch_size)
-        return whole + (rest > 0 and not self._drop_last)
+        whole, rest = divmod(len(self.dataset), self.batch_size)
+        return whole + (rest > 0 and not self.drop_last)
+
+    def open(self, progress: Progress | None = None) -> Store:
+        """Convert the recordings now, if that is not done.
+
+        Args:
+            progress: told how far the conversion is.
+
+        Raises:
+            InputError: a recording that cannot be used, or a cache folder that cannot be written.
+        """
+        if self._store is None:
+            self._store = open_store(self.dataset, self.denoise_ms, progress)
+        return self._store
 
     def __iter__(self) -> Iterator[Batch]:
-        epoch, samples = self.epoch, len(self.dataset)
-        order = np.random.default_rng((self._seed, epoch)).permutation(samples) if self._shuffle else np.arange(samples)
-        changes = augmentation.draw(self._augment, samples, seed=self._seed, epoch=epoch) if self._augment else None
-        jobs = [order[i * self._batch_size : (i + 1) * self._batch_size] for i in range(len(self))]
-        if self._prefetch == 0:
-            for job in jobs:
-                yield self._prepare(job, changes)
-        else:
-            yield from self._ahead(jobs, changes)
+        epoch, samples, store = self.epoch, len(self.dataset), self.open()
+        order = np.random.default_rng((self.seed, epoch)).permutation(samples) if self.shuffle else np.arange(samples)
+        changes = self._changes(epoch)
+        jobs = [order[i * self.batch_size : (i + 1) * self.batch_size] for i in range(self.skip, len(self))]
+        self.skip, self.waited_s, self.busy_s = 0, 0.0, 0.0
+        batches = self._ahead(store, jobs, changes) if self.prefetch else self._in_turn(store, jobs, changes)
+        yield from self._timed(batches)
         self.epoch = epoch + 1
 
-    def _ahead(self, jobs: list[np.ndarray], changes: Changes | None) -> Iterator[Batch]:
+    def _changes(self, epoch: int) -> Changes | None:
+        wanted = () if self.augment is None else self.augment
+        several = wanted if isinstance(wanted, Sequence) else (wanted,)
+        if not several:
+            return None
+        changes = augmentation.draw(several, len(self.dataset), seed=self.seed, epoch=epoch)
+        lost = self.dataset.sensor.height == 1 and bool(changes.dy.any())
+        require(not lost, "augment", "shifts along the one row of the sensor", "shifts off it", "use ChannelShift")
+        return changes
+
+    def _timed(self, batches: Batches) -> Batches:
+        """The same batches, while the caller's waiting is counted."""
+        with closing(batches):
+            while True:
+                start = time.perf_counter()
+                batch = next(batches, None)
+                self.waited_s += time.perf_counter() - start
+                if batch is None:
+                    return
+                yield batch
+
+    def _in_turn(self, store: Store, jobs: list[np.ndarray], changes: Changes | None) -> Batches:
+        for job in jobs:
+            yield self._prepare(store, job, changes)
+
+    def _ahead(self, store: Store, jobs: list[np.ndarray], changes: Changes | None) -> Batches:
         """Prepare batches in a thread, up to `prefetch` ahead; leaving in any way ends the thread."""
         thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="spikeloom-loader")
         ready: deque[Future[Batch]] = deque()
         try:
             for job in jobs:
-                ready.append(thread.submit(self._prepare, job, changes))
-                if len(ready) > self._prefetch:
+                ready.append(thread.submit(self._prepare, store, job, changes))
+                if len(ready) > self.prefetch:
                     yield ready.popleft().result()
             while ready:
                 yield ready.popleft().result()
         finally:
             thread.shutdown(wait=True, cancel_futures=True)
 
-    def _prepare(self, indices: np.ndarray, changes: Changes | None) -> Batch:
-        samples = [self._sample(int(index), changes[int(index)] if changes else None) for index in indices]
-        return collate(samples, neurons=self.neurons), torch.from_numpy(self._labels[indices])
-
-    def _sample(self, index: int, change: Change | None) -> Binned:
-        kept = self._cache.get(index)
-        if kept is None:
-            kept = self._read(index, binned=change is None)
-        if isinstance(kept, Binned):
-            return kept
-        return self.binning.bin(kept, change or Change())
-
-    def _read(self, index: int, *, binned: bool) -> Binned | Packed:
-        packed = self.binning.pack(self.dataset[index][0], f"sample {index}")
-        sample = self.binning.bin(packed) if binned else packed
-        if self._cached_bytes + sample.nbytes <= CACHE_BYTES:
-            self._cache[index] = sample
-            self._cached_bytes += sample.nbytes
-        return sample
+    def _prepare(self, store: Store, samples: np.ndarray, changes: Changes | None) -> Batch:
+        start = time.thread_time()
+        spikes = self.binning.bin(store, samples, None if changes is None else changes.take(samples))
+        self._unreleased += store.events(samples) * store.bytes_per_event
+        if self._unreleased > RELEASE_BYTES:
+            store.release()
+            self._unreleased = 0
+        batch = spikes, torch.from_numpy(self._labels[samples])
+        self.busy_s += time.thread_time() - start
+        return batch
 
 
 def _check_labels(dataset: Dataset) -> None:

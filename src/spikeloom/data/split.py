@@ -1,4 +1,4 @@
-"""Splitting a data set at random."""
+"""Splitting a data set: at random, or by who speaks."""
 
 from collections.abc import Sequence
 
@@ -25,6 +25,31 @@ def random_split(dataset: Dataset, sizes: Sequence[int], seed: int, *, stratifie
         InputError: a size below 1, or more samples asked for than there are.
     """
     return tuple(Subset(dataset, part) for part in deal(dataset.labels, sizes, seed, stratified=stratified))
+
+
+def by_speaker(dataset: Dataset, speakers: Sequence[str]) -> tuple[Subset, Subset]:
+    """Hold out all that certain people say, to test whether a network knows words or voices.
+
+    Args:
+        dataset: a spoken one: it has `speakers`, `[S]` names.
+        speakers: whom to hold out.
+
+    Returns:
+        The rest, and what is held out; both in the order of the data set.
+
+    Raises:
+        InputError: a data set without speakers, a name that is not among them, or nobody left on one side.
+    """
+    present = getattr(dataset, "speakers", None)
+    require(present is not None, "hold-out speaker", "a data set of spoken words", "one that names no speakers")
+    names = np.asarray(present).astype(str)
+    known = sorted(set(names.tolist()), key=lambda name: (len(name), name) if name.isdigit() else (0, name))
+    require(len(speakers) > 0, "hold-out speaker", f"one of {', '.join(known)}", "none")
+    for name in speakers:
+        require(str(name) in known, "hold-out speaker", f"one of {', '.join(known)}", repr(str(name)))
+    held_out = np.isin(names, [str(name) for name in speakers])
+    require(not held_out.all(), "hold-out speaker", "somebody left to train on", f"all of {', '.join(known)}")
+    return Subset(dataset, np.flatnonzero(~held_out)), Subset(dataset, np.flatnonzero(held_out))
 
 
 def deal(labels: np.ndarray, sizes: Sequence[int], seed: int, *, stratified: bool) -> list[np.ndarray]:

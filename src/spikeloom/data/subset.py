@@ -47,8 +47,31 @@ class Subset:
         labels: np.ndarray = self.dataset.labels[self.indices]
         return labels
 
+    @property
+    def class_names(self) -> tuple[str, ...] | None:
+        """What the labels stand for, where the data set says so."""
+        return getattr(self.dataset, "class_names", None)
+
+    @property
+    def speakers(self) -> np.ndarray | None:
+        """`[S]` who speaks in each sample, where the data set says so."""
+        speakers = getattr(self.dataset, "speakers", None)
+        return None if speakers is None else np.asarray(speakers)[self.indices]
+
+    def base(self) -> tuple[Dataset, Int64[np.ndarray, "S"]]:
+        """The data set under all subsets, and the indices of the samples in it."""
+        return base_of(self)
+
     def __len__(self) -> int:
         return len(self.indices)
 
     def __getitem__(self, index: int) -> tuple[Events, int]:
         return self.dataset[int(self.indices[index])]
+
+
+def base_of(dataset: Dataset) -> tuple[Dataset, Int64[np.ndarray, "S"]]:
+    """The data set of which a data set is a part, itself if it is none, and the indices of the samples in it."""
+    indices = np.arange(len(dataset))
+    while isinstance(dataset, Subset):
+        indices, dataset = dataset.indices[indices], dataset.dataset
+    return dataset, indices
