@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor, nn
 
+from spikeloom.checks import require
 from spikeloom.data.binning import Binning, encode
 from spikeloom.data.events import Events
 from spikeloom.nn import LI, LIF, Sequential, States
@@ -126,6 +127,8 @@ def _layers(settings: NetworkSettings, binning: Binning, classes: int) -> list[n
     if settings.readout == "spikes":
         return [*layers, _spiking(settings, binning, sizes[-1], classes, recurrent=False, dropout=dropout)]
     if settings.readout == "linear":
+        # torch's linear map has no dropout of whole samples in chunks of time.
+        require(dropout == 0, "dropout", "0 beside readout=linear", dropout, "set readout=li")
         return [*layers, nn.Linear(sizes[-1], classes, bias=settings.bias)]
     beta, gain, bias = settings.readout_beta, settings.gain, settings.bias
     return [*layers, LI(sizes[-1], classes, beta=beta, gain=gain, bias=bias, dropout=dropout)]
