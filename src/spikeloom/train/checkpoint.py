@@ -46,7 +46,7 @@ class _TornError(Exception):
     """A checkpoint that is not whole."""
 
 
-def write(run: Path, step: int, tensors: dict[str, Tensor], state: dict[str, Any], *, keep: int) -> None:
+def write(run: Path, step: int, tensors: dict[str, Tensor], state: dict[str, Any], *, keep: int, go_on: str) -> None:
     """Write a checkpoint, then delete all but the last ones.
 
     Args:
@@ -55,6 +55,7 @@ def write(run: Path, step: int, tensors: dict[str, Tensor], state: dict[str, Any
         tensors: by name.
         state: everything else, as JSON has it.
         keep: how many of the last checkpoints stay, this one included; at least 1.
+        go_on: how to go on with the run after a failure, for the error.
 
     Raises:
         InputError: the disk is full, or the folder cannot be written; earlier checkpoints stay.
@@ -63,7 +64,7 @@ def write(run: Path, step: int, tensors: dict[str, Tensor], state: dict[str, Any
     partial = folder / (PARTIAL + name)
     content = safetensors.torch.save({key: value.contiguous() for key, value in tensors.items()})
     whole = {"digest": _digest(state, content), "format": FORMAT, "state": state}
-    remedy = f"earlier checkpoints are whole: make room, then go on with spikeloom train --run {run} --resume"
+    remedy = f"earlier checkpoints are whole: make room, then go on with {go_on}"
     with files.writing("a checkpoint", folder, remedy):
         try:
             folder.mkdir(exist_ok=True)
@@ -91,7 +92,7 @@ def newest(run: Path) -> tuple[Checkpoint | None, list[str]]:
         InputError: there are checkpoints, and none is whole; or one was written by another version.
     """
     _tidy(run)
-    wrong = []
+    wrong: list[str] = []
     for folder in reversed(_all(run)):
         try:
             return _read(folder), wrong

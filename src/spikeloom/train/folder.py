@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 import safetensors.torch
 from torch import Tensor, nn
@@ -80,7 +80,7 @@ class RunFolder:
         """
         path = self.folder / METRICS
         state = state | {"metrics_bytes": path.stat().st_size if path.exists() else 0}
-        checkpoint.write(self.folder, step, tensors, state, keep=keep)
+        checkpoint.write(self.folder, step, tensors, state, keep=keep, go_on=self.go_on)
 
     def rewind(self, found: checkpoint.Checkpoint | None) -> None:
         """Take back what was recorded after a checkpoint; everything, where there is none.
@@ -109,7 +109,7 @@ class RunFolder:
             self._board.close()
         os.close(self._lock)
 
-    def __enter__(self) -> "RunFolder":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

@@ -3,7 +3,7 @@
 import signal
 import threading
 from types import FrameType, TracebackType
-from typing import Any
+from typing import Any, Self
 
 
 class Stopped(Exception):
@@ -38,7 +38,7 @@ class Interrupt:
             signal.signal(signal.SIGINT, self._before)
             self._before = None
 
-    def __enter__(self) -> "Interrupt":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

@@ -51,7 +51,7 @@ class TensorBoard:
         place = folder / TENSORBOARD
         for old in place.glob("events.out.tfevents.*"):
             old.unlink()
-        self._writer: SummaryWriter = SummaryWriter(str(place))  # type: ignore[no-untyped-call]
+        self._writer: SummaryWriter = SummaryWriter(str(place))
         for line in lines:
             self.add(line)
 
@@ -60,12 +60,12 @@ class TensorBoard:
         for name, value in _flat(line).items():
             if name not in ("epoch", "split") and value is not None:
                 tag = f"{name.replace(' ', '/', 1)}/{line.split}"
-                self._writer.add_scalar(tag, value, line.epoch)  # type: ignore[no-untyped-call]
-        self._writer.flush()  # type: ignore[no-untyped-call]
+                self._writer.add_scalar(tag, value, line.epoch)
+        self._writer.flush()
 
     def close(self) -> None:
         """Close the file."""
-        self._writer.close()  # type: ignore[no-untyped-call]
+        self._writer.close()
 
 
 def require_tensorboard() -> None:

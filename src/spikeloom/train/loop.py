@@ -2,9 +2,8 @@
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, fields
-from itertools import islice
 from typing import Any, Protocol
 
 import torch
@@ -174,12 +173,10 @@ class Loop:
     def _train_epoch(self) -> Metrics:
         done, model = self.progress, self.trainer.model.train()
         tally = done.tally = done.tally or Tally()
-        batches: Iterable[tuple[Spikes, Tensor]] = self.train
         if isinstance(self.train, Loader):
-            self.train.epoch = done.first + done.epoch - 1
-            batches = islice(self.train, done.batch, None)
+            self.train.epoch, self.train.skip = done.first + done.epoch - 1, done.batch
         with self.report.progress(f"epoch {done.epoch}", len(self.train), done.batch) as advance:
-            for spikes, labels in tally.timed(batches):
+            for spikes, labels in tally.timed(self.train):
                 at = f"epoch {done.epoch}, step {done.batch + 1}"
                 loss, classes = self.trainer.step(spikes, labels, at)
                 tally.add(loss, classes, labels, model.activity(spikes))
