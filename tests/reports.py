@@ -43,6 +43,6 @@ def lines(epochs: int = 3, *, test: bool = True) -> list[Line]:
     activity = {"input": 0.2, "layer 1": 0.05, "layer 2": 0.03}
     made = []
     for epoch in range(1, epochs + 1):
-        made.append(Line(epoch, "train", 1 / epoch, 0.5 + 0.1 * epoch, activity, 1000.0, 2.0, 0.01 / epoch, 0.02))
+        made.append(Line(epoch, "train", 1 / epoch, 1 - 0.4 / epoch, activity, 1000.0, 2.0, 0.01 / epoch, 0.02))
         made.append(Line(epoch, "validation", 1 / epoch, 0.8 if epoch == 2 else 0.6, activity, 900.0, 0.5))
     return [*made, Line(2, "test", 0.6, 0.7, activity, 900.0, 0.5)] if test else made

@@ -13,6 +13,9 @@ from spikeloom.train.settings import SECTIONS
 
 READOUTS = {"li": "leaky integrators at the end", "linear": "a linear readout", "spikes": "spiking class neurons"}
 
+MOST_NAMED = 8
+"""So many classes are named in a warning."""
+
 FEW = 200
 """Fewer samples than this make an accuracy uncertain by several points."""
 
@@ -147,8 +150,10 @@ def _doubts(subject: Subject, survey: Survey) -> list[str]:
             said.append(f"{name} spikes at {words.percent(rates.mean(), 0)} of all steps: sparse work saves nothing.")
     never = set(range(len(subject.names))) - set(survey.predictions.predicted.tolist())
     absent = never - set(survey.predictions.labels.tolist())
-    if never - absent:
-        said.append("Never found: " + words.listed([f"class {subject.names[k]}" for k in sorted(never - absent)]) + ".")
+    missed = [f"class {subject.names[k]}" for k in sorted(never - absent)]
+    if missed:
+        more = [f"{len(missed) - MOST_NAMED} more"] if len(missed) > MOST_NAMED else []
+        said.append("Never found: " + words.listed(missed[:MOST_NAMED] + more) + ".")
     return said
 
 

@@ -30,7 +30,7 @@ def draw(predictions: Predictions, names: Sequence[str]) -> Markup:
     figure = Figure(WIDTH, top + cell * classes + 8, _in_words(predictions, names))
     figure.text(left, 12, "rows: the label; columns: the class found", "title")
     bars = left + cell * classes + 34
-    figure.text(bars, 12, "found, of all of the class", "title")
+    figure.text(bars, 12, "accuracy of each class", "title")
     for k, name in enumerate(names):
         middle = (k + 0.5) * cell
         figure.text(left - 8, top + middle + 4, shortened(name, 14), "name", anchor="end")
