@@ -36,8 +36,7 @@ def find_or_make(dataset: Dataset, denoise_ms: float, progress: Progress | None)
     Raises:
         InputError: a recording that cannot be used, or a cache folder that cannot be written.
     """
-    described = f"{FORMAT}|{_identity(dataset)}|{dataset.sensor}|{float(denoise_ms)!r}"
-    folder = places.converted() / hashlib.sha256(described.encode(errors="surrogateescape")).hexdigest()[:32]
+    folder = folder_of(dataset, denoise_ms)
     found = _open(folder, len(dataset))
     if found is None:
         with _writing():
@@ -48,6 +47,12 @@ def find_or_make(dataset: Dataset, denoise_ms: float, progress: Progress | None)
     require(found is not None, str(folder), "what was just converted", "something else", "run it again")
     assert found is not None
     return found
+
+
+def folder_of(dataset: Dataset, denoise_ms: float) -> Path:
+    """Where the converted form of a data set that has an `identity` lies, or would lie."""
+    described = f"{FORMAT}|{_identity(dataset)}|{dataset.sensor}|{float(denoise_ms)!r}"
+    return places.converted() / hashlib.sha256(described.encode(errors="surrogateescape")).hexdigest()[:32]
 
 
 def size() -> int:

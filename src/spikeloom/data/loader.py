@@ -19,7 +19,7 @@ from spikeloom.data.dataset import Dataset
 from spikeloom.data.store import Progress, Store, open_store
 from spikeloom.spikes import Spikes
 
-RELEASE_BYTES = 256 << 20
+RELEASE_BYTES = 64 << 20
 """Of a mapped data set, after so many read the memory that holds them is given back."""
 
 Batch = tuple[Spikes, Tensor]

@@ -24,6 +24,8 @@ UNROLL = 3
 """Ids that a word writes at once, needed or not: a loop of as many as there are is mispredicted at every other word."""
 STRIDE = 16
 """Events passed over at once on the way to the end of a step."""
+LANES = 4
+"""Stretches of a recording that are sorted in turns."""
 NORMAL_STD = (16 + 1 / 12) ** 0.5
 """Of how many of 64 fair bits are set, plus a uniform number from -1/2 to 1/2."""
 
@@ -87,7 +89,9 @@ def encode(recordings, chosen, alterations, frame, steps, ids, row_start, spike_
     for sample in chosen:
         longest = max(longest, start[sample + 1] - start[sample])
     places, sorted_places = np.empty(longest, np.int32), np.empty(longest, np.int32)
-    step_of, step_end = np.empty(longest, np.int32), np.empty(steps + 2, np.int64)
+    # A step more takes what is moved out of time.
+    step_of, step_end = np.empty(longest, np.int32), np.empty(steps + 1, np.int64)
+    lane_end = np.empty((steps + 1, LANES), np.int64)
     at = np.uint64(0)
     row_start[0] = 0
     for b in range(len(chosen)):
@@ -98,7 +102,7 @@ def encode(recordings, chosen, alterations, frame, steps, ids, row_start, spike_
         _place(sources[first:end], table, size, key, alterations.stay[b], off, places)
         if alterations.jitter_us[b] > 0:
             _steps_of(t_us[first:end], alterations.step_us[b], alterations.jitter_us[b], key, steps, step_of)
-            _sort(places[: end - first], step_of, step_end, sorted_places)
+            _sort(places[: end - first], step_of, lane_end, step_end, sorted_places)
             listed = sorted_places
         else:
             _step_ends(t_us[first:end], alterations.step_us[b], steps, step_end)
@@ -180,17 +184,39 @@ def _steps_of(t_us, step_us, jitter_us, key, steps, step_of):
 
 
 @inlined
-def _sort(places, step_of, step_end, sorted_places):
-    """Bring places into the order of steps, and count as `_step_ends` does."""
-    step_end[:] = 0
-    for i in range(len(places)):
-        step_end[step_of[i] + 1] += 1
-    for t in range(1, len(step_end)):
-        step_end[t] += step_end[t - 1]
-    for i in range(len(places)):
-        step = step_of[i]
-        sorted_places[step_end[step]] = places[i]
-        step_end[step] += 1
+def _sort(places, step_of, lane_end, step_end, sorted_places):
+    """Bring places into the order of steps, and count as `_step_ends` does.
+
+    Neighbours in time mostly share a step, and a counter cannot be raised again before it is written. So `LANES`
+    stretches of the events are counted and moved in turns, each with counters of its own.
+    """
+    stretch = len(places) // LANES
+    lane_end[:] = 0
+    for i in range(stretch):
+        for lane in range(LANES):
+            lane_end[step_of[i + lane * stretch], lane] += 1
+    for i in range(LANES * stretch, len(places)):
+        lane_end[step_of[i], 0] += 1
+    before = 0
+    for t in range(len(lane_end)):
+        for lane in range(LANES):
+            count = lane_end[t, lane]
+            lane_end[t, lane] = before
+            before += count
+        step_end[t] = before
+    for i in range(stretch):
+        for lane in range(LANES):
+            at = i + lane * stretch
+            _move(places[at], step_of[at], lane, lane_end, sorted_places)
+    for at in range(LANES * stretch, len(places)):
+        _move(places[at], step_of[at], 0, lane_end, sorted_places)
+
+
+@inlined
+def _move(place, step, lane, lane_end, sorted_places):
+    to = lane_end[step, lane]
+    sorted_places[to] = place
+    lane_end[step, lane] = to + 1
 
 
 @inlined
