@@ -13,6 +13,7 @@ from torch import Tensor, nn
 import spikeloom.train.metrics as metrics_file
 from spikeloom.checks import InputError, require
 from spikeloom.train import checkpoint, files, logs
+from spikeloom.train.lock import OWNER, Lock
 from spikeloom.train.metrics import Metrics
 
 METRICS, MODEL = "metrics.jsonl", "model.safetensors"
@@ -23,10 +24,10 @@ class RunFolder:
 
     Args:
         folder: it exists.
-        lock: a file in it that is open and locked.
+        lock: on the folder.
     """
 
-    def __init__(self, folder: Path, lock: int) -> None:
+    def __init__(self, folder: Path, lock: Lock) -> None:
         self.folder, self._lock = folder, lock
         self._board: logs.TensorBoard | None = None
 
@@ -107,7 +108,7 @@ class RunFolder:
         """Let other processes write."""
         if self._board is not None:
             self._board.close()
-        os.close(self._lock)
+        self._lock.release(self.folder)
 
     def __enter__(self) -> Self:
         return self
@@ -118,7 +119,7 @@ class RunFolder:
         self.close()
 
 
-def create(folder: Path, name: str, text: str) -> int:
+def create(folder: Path, name: str, text: str) -> Lock:
     """Make a run folder with a file of settings in it, at once or not at all.
 
     Args:
@@ -127,7 +128,7 @@ def create(folder: Path, name: str, text: str) -> int:
         text: its content.
 
     Returns:
-        The file, open and locked.
+        The lock on the folder.
 
     Raises:
         InputError: the folder exists, or cannot be made.
@@ -137,8 +138,8 @@ def create(folder: Path, name: str, text: str) -> int:
     try:
         partial.mkdir(parents=True)
         files.write(partial / name, text.encode())
-        # The lock is on the file and not on its name: it holds after the folder has its own.
-        lock = locked(partial / name, folder)
+        # The lock holds, too, when the folder has got its name.
+        lock = Lock(partial / name, folder)
         os.rename(partial, folder)
         files.sync_folder(folder.parent)
         # What a killed process left; one that is still at it would find that the folder exists.
@@ -161,28 +162,8 @@ def require_new(folder: Path) -> None:
     require(not folder.exists(), "run folder", "one that does not exist yet", folder, remedy)
 
 
-def locked(path: Path, folder: Path) -> int:
-    """A file, open, that no other process can lock as long as this one lives or until it closes it.
-
-    Raises:
-        InputError: another process has it locked.
-    """
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        import fcntl
-    except ImportError:
-        # Windows has no such locks; a second process in one folder goes unnoticed there.
-        return descriptor
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        os.close(descriptor)
-        remedy = "wait until it ends, or stop it"
-        raise InputError(f"run folder: expected one that no process writes to, got {folder}; {remedy}") from error
-    return descriptor
-
-
 def _remove(partial: Path, name: str) -> None:
     with suppress(OSError):
-        (partial / name).unlink(missing_ok=True)
+        for file in (name, OWNER):
+            (partial / file).unlink(missing_ok=True)
         partial.rmdir()

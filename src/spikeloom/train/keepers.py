@@ -8,7 +8,8 @@ from torch import Tensor
 
 from spikeloom.checks import require
 from spikeloom.train.classifier import Classifier
-from spikeloom.train.folder import MODEL, RunFolder, create, locked
+from spikeloom.train.folder import MODEL, RunFolder, create
+from spikeloom.train.lock import Lock
 from spikeloom.train.metrics import Metrics
 
 
@@ -64,7 +65,7 @@ class FitFolder(RunFolder):
         """
         found = (folder / cls.SETTINGS).is_file()
         require(found, "run", "a folder that fit made", f"{folder}, without {cls.SETTINGS}", "choose another")
-        return cls(folder, locked(folder / cls.SETTINGS, folder))
+        return cls(folder, Lock(folder / cls.SETTINGS, folder))
 
     @property
     def go_on(self) -> str:

@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Protocol
 
 import torch
@@ -12,11 +12,13 @@ from torch.optim import AdamW
 
 from spikeloom.checks import require
 from spikeloom.data.loader import Loader
+from spikeloom.ops.arrays import width
 from spikeloom.spikes import Spikes
-from spikeloom.train import schedule, snapshot
+from spikeloom.train import guards, schedule, snapshot
 from spikeloom.train.checkpoint import Checkpoint
 from spikeloom.train.classifier import Classifier, fixed_chance
 from spikeloom.train.config import TrainingSettings
+from spikeloom.train.guards import Condition
 from spikeloom.train.interrupt import Interrupt, Stopped
 from spikeloom.train.metrics import Metrics, Tally
 from spikeloom.train.report import Report
@@ -59,6 +61,7 @@ class Progress:
         worse: epochs since then.
         dropped: ids that a cap on activity had dropped before this epoch.
         first: the loader's number of the first epoch.
+        conditions: how each hidden layer did in the last epoch.
     """
 
     epoch: int = 1
@@ -68,9 +71,10 @@ class Progress:
     worse: int = 0
     dropped: int = 0
     first: int = 0
+    conditions: dict[str, Condition] = field(default_factory=dict)
 
 
-PLAIN = ("epoch", "batch", "worse", "dropped", "first")
+PLAIN = ("epoch", "batch", "worse", "dropped", "first", "conditions")
 """What of a progress JSON holds as it is."""
 
 
@@ -148,6 +152,7 @@ class Loop:
             "seen": {layer: {"rows": of.rows, "dropped": of.dropped} for layer, of in seen.items()},
             "strides": strides,
             "batches": len(self.train),
+            "machine": _machine(),
         }
 
     def go_on_from(self, found: Checkpoint) -> None:
@@ -162,6 +167,10 @@ class Loop:
         snapshot.give_back(trainer.model.network, trainer.optimizer, found.tensors, state["strides"])
         for name, value in state["trainer"].items():
             setattr(trainer, name, value)
+        for name, now in _machine().items():
+            before = state["machine"][name]
+            if before != now:
+                self.report.line(f"{name} is {now}, was {before}: results agree within rounding, not to the bit")
         for layer, rest in state["seen"].items():
             trainer.seen[layer] = Seen(found.tensors[f"seen.{layer}"].numpy(), **rest)
         self.progress = Progress(
@@ -199,6 +208,7 @@ class Loop:
         for line in (trained, latest) if self.validation is not None else (trained,):
             self.keeper.record(line)
         self.report.line(_in_words(trained, latest, self.settings.epochs, self.trainer.dropped - done.dropped))
+        self._warn()
         done.worse += 1
         if self.validation is None or done.best is None or _is_better(latest, done.best):
             done.best, done.worse = latest, 0
@@ -208,6 +218,13 @@ class Loop:
         self._checkpoint()
         if self._interrupt.asked:
             raise Stopped
+
+    def _warn(self) -> None:
+        """Say which layers have gone silent, or spike nearly all the time, since the last epoch."""
+        seen = self.trainer.seen
+        for line in guards.check(seen, self.progress.conditions):
+            self.report.line(line)
+        self.progress.conditions = guards.conditions(seen)
 
     def _at_border(self) -> None:
         """Between two training steps: stop, or write a checkpoint, if it is time to."""
@@ -258,6 +275,11 @@ def evaluate(
             advance()
             after_each()
     return tally.metrics(epoch, split)
+
+
+def _machine() -> dict[str, str]:
+    """What the bits of results depend on, beside settings and data."""
+    return {"vector width": f"{width().lanes} lanes", "torch": torch.__version__}
 
 
 def _counters(trainer: Trainer) -> dict[str, int | float]:

@@ -25,14 +25,14 @@ class Report:
         print(text, file=self.stream, flush=True)
 
     @contextmanager
-    def progress(self, title: str, total: int, done: int = 0) -> Iterator[Callable[[], None]]:
+    def progress(self, title: str, total: int, done: int = 0, unit: str = "batches") -> Iterator[Callable[[], None]]:
         """Show work of `total` parts, of which some are done, while open; yields what to call after each part."""
-        shown = _bar(title, total, done, self.stream) if self.stream.isatty() else self._lines(title, total, done)
+        shown = _bar(title, total, done, self.stream) if self.stream.isatty() else self._lines(title, total, done, unit)
         with shown as advance:
             yield advance
 
     @contextmanager
-    def _lines(self, title: str, total: int, done: int) -> Iterator[Callable[[], None]]:
+    def _lines(self, title: str, total: int, done: int, unit: str) -> Iterator[Callable[[], None]]:
         last = time.monotonic()
 
         def advance() -> None:
@@ -40,7 +40,7 @@ class Report:
             done += 1
             if time.monotonic() - last >= LINE_EVERY_S and done < total:
                 last = time.monotonic()
-                self.line(f"{title}: {done} of {total} batches")
+                self.line(f"{title}: {done} of {total} {unit}")
 
         yield advance
 

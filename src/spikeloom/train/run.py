@@ -18,7 +18,8 @@ from spikeloom.spikes import Spikes
 from spikeloom.train import finite, settings
 from spikeloom.train.classifier import Classifier
 from spikeloom.train.config import Config
-from spikeloom.train.folder import METRICS, MODEL, RunFolder, create, locked, require_new
+from spikeloom.train.folder import METRICS, MODEL, RunFolder, create, require_new
+from spikeloom.train.lock import Lock
 
 __all__ = ["CONFIG", "METRICS", "MODEL", "RASTER", "Run", "classifier", "default_folder", "load", "require_new"]
 
@@ -32,10 +33,10 @@ class Run(RunFolder):
     Args:
         folder: it exists.
         config: what its config.toml says.
-        lock: config.toml, open and locked.
+        lock: on the folder.
     """
 
-    def __init__(self, folder: Path, config: Config, lock: int) -> None:
+    def __init__(self, folder: Path, config: Config, lock: Lock) -> None:
         super().__init__(folder, lock)
         self.config = config
 
@@ -56,7 +57,7 @@ class Run(RunFolder):
             InputError: no such folder, settings that cannot be used, or another process that writes to it.
         """
         config = settings.from_toml(_existing(folder) / CONFIG)
-        return cls(folder, config, locked(folder / CONFIG, folder))
+        return cls(folder, config, Lock(folder / CONFIG, folder))
 
     def save(self, model: Classifier) -> None:
         """Write the weights; a file that stands there is replaced as a whole or not at all."""

@@ -1,13 +1,14 @@
 """A run from its settings to its last line, and the evaluation of one."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 
 from spikeloom.checks import InputError, require
+from spikeloom.data.loader import Loader
 from spikeloom.nn import init
 from spikeloom.train import checkpoint, logs, recipes, settings
 from spikeloom.train import run as runs
@@ -49,13 +50,13 @@ def train(config: Config, folder: Path | None = None, report: Report | None = No
         InputError: a folder that exists, data that cannot be used, settings that do not fit each other, numbers that
             are not finite, a disk that cannot be written.
     """
-    folder = folder or runs.default_folder(config.recipe)
+    report, folder = report or Report(), folder or runs.default_folder(config.recipe)
     runs.require_new(folder)
     _require_possible(config)
     with computing(config.training):
-        prepared = _prepare(config)
+        prepared = _prepare(config, report)
         with Run.create(folder, config) as run:
-            return _Session(run, *prepared, report or Report()).run_from(None)
+            return _Session(run, *prepared, report).run_from(None)
 
 
 def resume(
@@ -91,7 +92,7 @@ def resume(
         _require_possible(run.config)
         run.rewind(found)
         with computing(run.config.training):
-            return _Session(run, *_prepare(run.config), report).run_from(found)
+            return _Session(run, *_prepare(run.config, report), report).run_from(found)
 
 
 def configured(recipe: str) -> Config:
@@ -152,10 +153,28 @@ class _Session:
         return Outcome(self.run.folder, None)
 
 
-def _prepare(config: Config) -> tuple[Loaders, Classifier]:
+def _prepare(config: Config, report: Report) -> tuple[Loaders, Classifier]:
     batches = loaders(config)
+    for loader in (batches.train, batches.validation, batches.test):
+        if loader is not None:
+            _convert(loader, report)
     dataset = batches.train.dataset
     return batches, runs.classifier(config, dataset.sensor, dataset.classes)
+
+
+def _convert(loader: Loader, report: Report) -> None:
+    """Convert the recordings, if that is not done, before any time of an epoch is measured."""
+    with ExitStack() as shown:
+        advance: Callable[[], None] | None = None
+
+        def converted(_: int, total: int) -> None:
+            nonlocal advance
+            if advance is None:
+                bar = report.progress("converting recordings", total, unit="recordings")
+                advance = shown.enter_context(bar)
+            advance()
+
+        loader.open(converted)
 
 
 def _require_possible(config: Config) -> None:
@@ -216,6 +235,7 @@ def evaluate_run(folder: Path, data: str | None, split: str, report: Report | No
         loader = getattr(loaders(replace(config, data=changed)), split)
         if loader is None:
             raise InputError(f"split: expected train or test, got {split}; the run held nothing out (validation = 0)")
+        _convert(loader, report)
         metrics = evaluate(model, loader, _chosen_epoch(folder), split, report)
     report.line(
         f"{split} accuracy {metrics.accuracy:.2%}, loss {metrics.loss:.4f}, {metrics.samples_per_s:.0f} samples/s\n"
