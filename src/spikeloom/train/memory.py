@@ -1,0 +1,177 @@
+"""What a training step takes of memory, estimated before the first one, and whether it fits."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from spikeloom.checks import require
+from spikeloom.nn import LIF
+from spikeloom.nn.losses import Output
+from spikeloom.ops.arrays import BLOCK, TASKS, blocks_of, sample_groups
+from spikeloom.spikes import Spikes
+from spikeloom.train import chunks
+from spikeloom.train.available import available_bytes
+from spikeloom.train.classifier import Classifier, fixed_chance
+from spikeloom.train.config import TrainingSettings
+
+FLOAT = 4
+HELD_PER_ENTRY = 3 * FLOAT
+"""Until its backward pass, a window entry keeps its id, its spike (`active`) and its slope."""
+
+SAMPLES, STEPS = 8, 256
+"""The part of a batch on which the share of window entries is measured."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Bytes by what they are for; all of it is there at once when a step is at its peak.
+
+    Args:
+        parts: bytes by part.
+        there: how many of them are taken already: the weights and the batch.
+    """
+
+    parts: dict[str, int]
+    there: int
+
+    @property
+    def total(self) -> int:
+        """All parts."""
+        return sum(self.parts.values())
+
+    def in_words(self) -> str:
+        """The parts, largest first, those of a hundredth and less left out."""
+        parts = sorted(self.parts.items(), key=lambda part: -part[1])
+        return ", ".join(f"{name} {_in_words(size)}" for name, size in parts if 100 * size > self.total)
+
+
+def check(model: Classifier, spikes: Spikes, settings: TrainingSettings) -> str:
+    """A line that says what a training step takes and what is free.
+
+    Args:
+        model: its weights scaled to the activity that training begins with.
+        spikes: a batch as it will be trained on.
+        settings: of the training.
+
+    Raises:
+        InputError: it clearly does not fit.
+    """
+    needed, free = estimate(model, spikes, settings), available_bytes()
+    size = f"about {_in_words(needed.total)}"
+    chunked = "" if chunks.length(settings) else ", set time_chunk or tbptt"
+    require(
+        needed.total - needed.there <= free,
+        "memory",
+        f"{size} free for a training step ({needed.in_words()})",
+        _in_words(free),
+        f"lower batch_size (accumulate makes up for it), steps or hidden{chunked}",
+    )
+    return f"a training step takes {size} of memory, of {_in_words(free)} free"
+
+
+def estimate(model: Classifier, spikes: Spikes, settings: TrainingSettings) -> Estimate:
+    """What a training step takes, by part.
+
+    Window entries, which most of it may be, are counted by the share that part of the batch shows; while the window is
+    annealed every neuron lies in it.
+
+    Args:
+        model: its weights scaled to the activity that training begins with.
+        spikes: a batch as it will be trained on.
+        settings: of the training.
+    """
+    steps = min(spikes.steps, chunks.length(settings) or spikes.steps)
+    rows, share = steps * spikes.batch, 1.0 if settings.anneal_window else None
+    shares = _window_shares(model, spikes)
+    layers = list(model.network)
+    entries = [
+        int((share or shares[i]) * rows * layer.out_features) if isinstance(layer, LIF) else 0
+        for i, layer in enumerate(layers)
+    ]
+    weights = FLOAT * sum(p.numel() for p in model.network.parameters())
+    batch = sum(x.numel() * x.element_size() for x in (spikes.ids, spikes.active, spikes.row_start, spikes.spike_count))
+    parts = {
+        "weights": weights,
+        "gradients": weights + max(_gradient_sums(layer, spikes.batch) for layer in layers),
+        "moments": 2 * weights,
+        "checkpoint": 3 * weights,
+        "batch": batch + (batch * steps // spikes.steps if steps < spikes.steps else 0),
+        "spikes": sum(2 * 8 * blocks_of(layer.out_features) * rows for layer in layers if isinstance(layer, LIF)),
+        "windows": HELD_PER_ENTRY * sum(entries) + max(_passing(layers, i, k) for i, k in enumerate(entries)),
+        # Beside it lies its gradient; a loss of every step makes two tensors more.
+        "output": (4 if model.objective.over_steps else 2) * FLOAT * spikes.steps * spikes.batch * model.classes,
+        "dense products": _dense_products(layers, spikes, rows),
+        "recurrent sums": max(_recurrent_sums(layer, steps, spikes.batch) for layer in layers),
+        "states": _border_states(layers, spikes, settings),
+    }
+    return Estimate(parts, weights + batch)
+
+
+def _window_shares(model: Classifier, spikes: Spikes) -> list[float]:
+    """By layer, the share of neurons and steps in their window, from the first samples and steps of a batch."""
+    routes, training = [getattr(layer, "route", None) for layer in model.network], model.training
+    try:
+        with torch.no_grad(), fixed_chance():
+            outputs, _ = model.eval().network.layers(spikes[:STEPS, :SAMPLES])
+    finally:
+        model.train(training)
+        # Which route a layer takes is for its first whole batch to say.
+        for layer, route in zip(model.network, routes, strict=True):
+            if isinstance(layer, LIF):
+                layer.route = route
+    return [_share(output) for output in outputs]
+
+
+def _share(output: Output) -> float:
+    return output.window if isinstance(output, Spikes) else 0.0
+
+
+def _passing(layers: list[nn.Module], i: int, entries: int) -> int:
+    """What the entries of a layer take besides for a moment: while they are counted, or gradients reach them."""
+    parts = min(blocks_of(layers[i + 1].out_features), TASKS) if i + 1 < len(layers) else 1  # type: ignore[arg-type]
+    return FLOAT * entries * max(4, parts + 2)
+
+
+def _gradient_sums(layer: nn.Module, batch: int) -> int:
+    """The sums of weight gradients of a layer that are made beside each other, and their total."""
+    if isinstance(layer, nn.Linear):
+        return 0
+    weight: Tensor = layer.weight  # type: ignore[assignment]
+    inner = getattr(layer, "recurrent_weight", None)
+    if inner is not None:
+        return FLOAT * (weight.numel() + inner.numel())
+    groups = sample_groups(weight.shape[0], batch)
+    return FLOAT * weight.numel() * (groups + (groups > 1))
+
+
+def _dense_products(layers: list[nn.Module], spikes: Spikes, rows: int) -> int:
+    """The dense inputs, kept for the backward pass, and the currents of one layer at a time."""
+    dense = [layer for layer in layers if isinstance(layer, nn.Linear) or not getattr(layer, "sparse", True)]
+    dense += [layer for layer in layers if getattr(getattr(layer, "route", None), "sparse", True) is False]
+    dense = list(dict.fromkeys(dense))
+    kept = sum(FLOAT * rows * layer.in_features for layer in dense)  # type: ignore[operator]
+    now = [2 * FLOAT * rows * (layer.in_features + layer.out_features) for layer in dense]  # type: ignore[operator]
+    return kept + max(now, default=0)
+
+
+def _recurrent_sums(layer: nn.Module, steps: int, batch: int) -> int:
+    """The gradients by currents of the samples that a recurrent layer has in hand."""
+    if getattr(layer, "recurrent_weight", None) is None:
+        return 0
+    samples = min(batch, 3 * max(4, 2 * torch.get_num_threads()))
+    return FLOAT * samples * steps * blocks_of(layer.out_features) * BLOCK  # type: ignore[arg-type]
+
+
+def _border_states(layers: list[nn.Module], spikes: Spikes, settings: TrainingSettings) -> int:
+    """The states and last spikes at the borders of chunks."""
+    if settings.time_chunk is None:
+        return 0
+    borders = math.ceil(spikes.steps / settings.time_chunk) - 1
+    neurons = sum(BLOCK * blocks_of(layer.out_features) for layer in layers)  # type: ignore[arg-type]
+    return borders * spikes.batch * neurons * 2 * FLOAT
+
+
+def _in_words(size: int) -> str:
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB" if size >= 1e6 else f"{size / 1e6:.1f} MB"

@@ -1,0 +1,122 @@
+"""The estimate of what a step takes, against what it took in a process of its own; and whether it fits.
+
+Run as a program, this file prints the estimate and the measured peak of each of `SHAPES`.
+"""
+
+import gc
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from networks import CLASSES, batch, classifier
+
+from spikeloom import InputError, Spikes
+from spikeloom.bench import memory as peaks
+from spikeloom.data.binning import Binning
+from spikeloom.data.events import Sensor
+from spikeloom.nn import init
+from spikeloom.train import memory
+from spikeloom.train.classifier import Classifier
+from spikeloom.train.config import NetworkSettings, TrainingSettings
+from spikeloom.train.step import Trainer
+
+SHAPES = [
+    # inputs, hidden, steps, samples; of which entries, weights and the output's states are the most
+    (700, (512, 256), 400, 32, {}, {}),
+    (2312, (1024, 512), 20, 8, {}, {}),
+    (700, (512,), 4000, 8, {}, {"time_chunk": 200}),
+    (700, (512, 256), 100, 32, {"sparse": False}, {}),
+]
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    for shape in ((64, (64, 64), 4, 2, {}, {}), (64, (64, 64), 4, 2, {"sparse": False}, {}), *SHAPES):
+        print(*measure(*shape))
+
+
+def measure(
+    inputs: int, hidden: tuple[int, ...], steps: int, samples: int, network: dict[str, Any], training: dict[str, Any]
+) -> tuple[int, int]:
+    """The estimate of a step without what is there before it, and its peak, in bytes."""
+    torch.manual_seed(0)
+    spikes = Spikes.from_dense(torch.rand(steps, samples, inputs) < 0.05)
+    binning = Binning(Sensor(inputs, 1, 1), 1.0, steps)
+    model = Classifier(NetworkSettings(hidden=hidden, **network), binning, CLASSES)
+    init.scale_to_activity_(model.network, spikes[:100], 0.05)
+    settings = TrainingSettings(**training)
+    needed = memory.estimate(model, spikes, settings)
+    gc.collect()
+    peaks.clear_peak()
+    before = peaks.peak_bytes()
+    trainer = Trainer(model, torch.optim.AdamW(model.network.parameters(), fused=True), settings, total=9)
+    for number in range(2):
+        trainer.step(spikes, torch.arange(samples) % CLASSES, f"step {number}")
+    # No checkpoint is made here.
+    return needed.total - needed.there - needed.parts["checkpoint"], peaks.peak_bytes() - before
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a process clear the record of its peak")
+def test_the_estimate_is_within_a_factor_of_two() -> None:
+    environment = os.environ | peaks.ENVIRONMENT | {"PYTHONPATH": str(Path(__file__).resolve().parents[1])}
+    done = subprocess.run(
+        [sys.executable, __file__], capture_output=True, text=True, env=environment, check=False, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    found = [[int(size) for size in line.split()] for line in done.stdout.splitlines()][-len(SHAPES) :]
+    for shape, (estimated, measured) in zip(SHAPES, found, strict=True):
+        assert measured / 2 < estimated < 2 * measured, (shape, estimated, measured)
+
+
+def test_what_chunks_and_annealing_change() -> None:
+    model, (spikes, _) = classifier(), batch(steps=1000)
+    whole = memory.estimate(model, spikes, TrainingSettings()).parts
+    exact = memory.estimate(model, spikes, TrainingSettings(time_chunk=100)).parts
+    cut = memory.estimate(model, spikes, TrainingSettings(tbptt=100)).parts
+    for parts in (exact, cut):
+        assert parts["windows"] == pytest.approx(whole["windows"] / 10, rel=0.01)
+        assert parts["spikes"] == whole["spikes"] / 10
+        assert [parts[name] for name in ("weights", "output")] == [whole[name] for name in ("weights", "output")]
+    # Nine borders of states and spikes of 128, 64 and 64 neurons.
+    assert (exact["states"], cut["states"]) == (9 * spikes.batch * 256 * 2 * 4, 0)
+    wide = memory.estimate(model, spikes, TrainingSettings(anneal_window=True)).parts
+    assert wide["windows"] >= 12 * 1000 * spikes.batch * 100
+
+
+def test_the_estimate_leaves_no_trace() -> None:
+    model, (spikes, _) = classifier(active=None, sparse="auto", max_activity=0.5, dropout=0.2), batch()
+    chance = torch.get_rng_state()
+    memory.estimate(model, spikes, TrainingSettings())
+    assert torch.equal(torch.get_rng_state(), chance)
+    assert model.training
+    assert model.network[0].route is None
+    assert model.seen == {}
+
+
+def test_a_line_says_what_is_needed_and_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "available_bytes", lambda: 20_100_000_000)
+    line = memory.check(classifier(), batch()[0], TrainingSettings())
+    assert re.fullmatch(r"a training step takes about [\d.]+ MB of memory, of 20\.1 GB free", line)
+
+
+@pytest.mark.parametrize(
+    ("settings", "remedy"),
+    [
+        ({}, r"lower batch_size \(accumulate makes up for it\), steps or hidden, set time_chunk or tbptt$"),
+        ({"tbptt": 100}, r"lower batch_size \(accumulate makes up for it\), steps or hidden$"),
+    ],
+)
+def test_what_does_not_fit(monkeypatch: pytest.MonkeyPatch, settings: dict[str, int], remedy: str) -> None:
+    monkeypatch.setattr(memory, "available_bytes", lambda: 100_000)
+    message = r"^memory: expected about [\d.]+ MB free for a training step \(\w+ [\d.]+ MB, .*\), got 0.1 MB; " + remedy
+    with pytest.raises(InputError, match=message):
+        memory.check(classifier(), batch(steps=1000)[0], TrainingSettings(**settings))
+
+
+if __name__ == "__main__":
+    main()
