@@ -20,7 +20,7 @@ from jaxtyping import Shaped
 
 from spikeloom.checks import InputError
 
-CPU_S = 20.0  # an answer takes some 0.1 ms
+CPU_S = 5.0  # an answer takes less than 1 ms, the first one some 100 ms
 UNPACK_AGAIN = "unpack the file again from the official archive"
 # run_path, as the folder of a script would come first on the path, and hides packages there
 RUN = "import runpy, sys; runpy.run_path(sys.argv.pop(1), run_name='__main__')"
