@@ -185,3 +185,29 @@ def test_ssc_has_samples_for_validation_of_its_own(tmp_path: Path) -> None:
 
     assert sizes_of("0.5") == [8, 3, 5]
     assert sizes_of("0") == [8, None, 5]
+
+
+def write_npz(folder: Path, part: str, count: int) -> None:
+    for label in ("left", "right"):
+        (folder / part / label).mkdir(parents=True)
+        for index in range(count):
+            np.savez(folder / part / label / f"{index}.npz", t=np.array([index]), x=np.array([0]))
+
+
+def own(folder: Path, **changes: str) -> list[int]:
+    found = parts(settings.override(Config(), {"dataset": "folder", "path": str(folder)} | changes).data, 0)
+    return [len(part) for part in (found.train, found.validation, found.test) if part]
+
+
+def test_a_folder_of_ones_own_is_split_as_it_lies_or_at_random(tmp_path: Path) -> None:
+    sensor = '{"width": 4, "height": 1, "polarities": 1}'
+    for name, split in (("split", {"train": 8, "test": 3}), ("plain", {"": 10})):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "sensor.json").write_text(sensor)
+        for part, count in split.items():
+            write_npz(tmp_path / name, part, count)
+    assert own(tmp_path / "split", validation="0.25") == [12, 4, 6]
+    assert own(tmp_path / "plain", validation="0.25") == [12, 4, 4]
+    assert own(tmp_path / "split", validation="0.25", pool="true") == [14, 4, 4]
+    write_npz(tmp_path / "split", "validation", 1)
+    assert own(tmp_path / "split", validation="0.25") == [16, 2, 6]

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from spikeloom.checks import InputError
-from spikeloom.cli import bench, evaluate, info, show, train
+from spikeloom.cli import bench, data, evaluate, info, recipes, show, train
 from spikeloom.cli.help import STOPPED, epilog
 
 EXAMPLES = """\
@@ -16,6 +16,8 @@ examples:
   spikeloom train --run runs/mine --resume      go on with a run that was stopped
   spikeloom eval runs/digits-20250101-120000    test a trained network
   spikeloom show runs/digits-20250101-120000    what happened, as one HTML page
+  spikeloom recipes                             what can be trained by name
+  spikeloom data get shd                        download a data set
   spikeloom data info fsdd                      what is in a data set
   spikeloom bench step --case nmnist            time a training step beside plain torch
 """
@@ -52,6 +54,6 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="spikeloom", description=about, **epilog(EXAMPLES))
     parser.add_argument("--version", action="version", version=f"spikeloom {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (train, evaluate, show, bench, info):
+    for command in (train, recipes, evaluate, show, data, bench, info):
         command.add(commands)
     return parser

@@ -24,6 +24,7 @@ class Entry:
         holds: what its folder holds, as an error says it; empty for a set that is made, not read.
         signs: patterns of files, relative to the folder, one of which a folder of this set has.
         inside: folders below its own in which the recordings may lie, such as the one its archive unpacks into.
+        splits: the parts it comes in.
         archives: what `spikeloom data get` takes it from; none for what cannot be had anywhere.
         licence: of the recordings.
         citation: what to cite.
@@ -36,6 +37,7 @@ class Entry:
     holds: str = ""
     signs: tuple[str, ...] = ()
     inside: tuple[str, ...] = ()
+    splits: tuple[str, ...] = ("train", "test")
     archives: tuple[Archive, ...] = ()
     licence: str = ""
     citation: str = ""
@@ -75,9 +77,16 @@ def open_dataset(name: str, path: str | os.PathLike[str] | None, split: str) -> 
     return entry.open(found or folder, split)
 
 
-def has_split(name: str, path: str | os.PathLike[str] | None) -> bool:
-    """Whether a data set comes with samples to train on and others to test on; only a folder of your own may not."""
-    return name != "folder" or path is None or all((Path(path) / split).is_dir() for split in ("train", "test"))
+def splits(name: str, path: str | os.PathLike[str] | None) -> tuple[str, ...]:
+    """The parts that a data set comes in, such as "train" and "test"; none of a folder of your own that is not split.
+
+    Args:
+        name: a key of `CATALOGUE`.
+        path: its folder; None: where `spikeloom data get` puts it.
+    """
+    if name == "folder" and path is not None:
+        return tuple(split for split in ("train", "validation", "test") if (Path(path) / split).is_dir())
+    return named(name).splits
 
 
 def named(name: str) -> Entry:
@@ -215,6 +224,7 @@ _ENTRIES = (
         _ssc,
         holds="ssc_train.h5, ssc_valid.h5 and ssc_test.h5",
         signs=("ssc_train.h5", "ssc_valid.h5", "ssc_test.h5"),
+        splits=("train", "validation", "test"),
         archives=(
             Archive("ssc_train.h5.zip", HEIDELBERG + "ssc_train.h5.zip", "md5:d102be95e7144fcc0553d1f45ba94170"),
             Archive("ssc_valid.h5.zip", HEIDELBERG + "ssc_valid.h5.zip", "md5:b4eee3516a4a90dd0c71a6ac23a8ae43"),
@@ -269,7 +279,7 @@ _ENTRIES = (
         "a folder of your own recordings",
         _folder,
         holds="npz or csv files with t, x, y, p, in a folder for each class",
-        signs=("*.npz", "*.csv", "*/*.npz", "*/*.csv", "*/*/*.npz", "*/*/*.csv"),
+        signs=("sensor.json", "*.npz", "*.csv", "*/*.npz", "*/*.csv", "*/*/*.npz", "*/*/*.csv"),
     ),
 )
 

@@ -53,8 +53,8 @@ def parts(data: DataSettings, seed: int) -> Parts:
     * otherwise the official split.
 
     What is held out for validation comes from the samples to train on, in equal shares of the classes: a fraction of
-    them, or those of `validation_speaker`. SSC has samples of its own for validation, in its official split: they are
-    used wherever `validation` is above 0, whatever the fraction.
+    them, or those of `validation_speaker`. Where the split has samples for validation of its own, as that of SSC and a
+    folder of yours may, they are used wherever `validation` is above 0, whatever the fraction.
 
     Raises:
         InputError: as `loaders`.
@@ -63,7 +63,8 @@ def parts(data: DataSettings, seed: int) -> Parts:
         rest, test = by_speaker(_open(data, "all"), [data.hold_out_speaker])
         train = _part(rest, data.train_samples, seed)
         return _validated(data, train, _part(test, data.test_samples, seed), seed)
-    if data.pool or not catalogue.has_split(data.dataset, data.path):
+    splits = catalogue.splits(data.dataset, data.path)
+    if data.pool or not {"train", "test"} <= set(splits):
         everything = _open(data, "all")
         tested = data.test_samples or max(1, len(everything) // 5)
         trained = data.train_samples or len(everything) - tested
@@ -73,7 +74,7 @@ def parts(data: DataSettings, seed: int) -> Parts:
         _part(_open(data, split), samples, seed)
         for split, samples in (("train", data.train_samples), ("test", data.test_samples))
     )
-    if data.dataset == "ssc" and data.validation > 0 and data.validation_speaker is None:
+    if "validation" in splits and data.validation > 0 and data.validation_speaker is None:
         return Parts(train, _open(data, "validation"), test)
     return _validated(data, train, test, seed)
 
