@@ -2,13 +2,16 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
 from reports import lines
 
 from spikeloom.show import page
+from spikeloom.show.collect import Predictions
 from spikeloom.show.record import Record
 from spikeloom.show.summary import Subject
 from spikeloom.train.config import Config
@@ -124,3 +127,17 @@ def test_many_classes_and_many_steps_stay_below_three_megabytes(subject: Make) -
     names = tuple(f"class number {k}" for k in range(35))
     text = page.render(subject(names, steps=3000, hidden=(256, 128), recurrent=True))
     assert len(text.encode()) < 3_000_000
+
+
+def test_right_samples_stand_beside_wrong_ones_of_their_class(subject: Make) -> None:
+    survey = subject().survey
+    assert survey is not None
+    first = survey.examples[0]
+    kinds = [(0, 0), (1, 1), (2, 2), (2, 1), (2, 1), (3, 1), (3, 1), (3, 1)]
+    labels, found = np.array(kinds).T
+    made = [replace(first, index=k, label=a, predicted=b) for k, (a, b) in enumerate(kinds)]
+    survey = replace(survey, predictions=Predictions(labels, found, 4), examples=[*made[:4], made[5]])
+    right, wrong = page.chosen_examples(survey)
+    assert [(one.label, one.predicted) for one in wrong] == [(3, 1), (2, 1)]
+    # Of class 3 none was found: class 1 stands in, for which it was taken.
+    assert [one.label for one in right] == [1, 2]

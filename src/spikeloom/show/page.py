@@ -115,14 +115,17 @@ def chosen_examples(survey: Survey, most: int = 2) -> tuple[list[Example], list[
     """Samples to show, right ones and wrong ones, at most so many of each.
 
     The wrong ones are of the most frequent confusions, of different classes where there are such; the right ones of the
-    same classes, so that the two can be compared.
+    same classes, so that the two can be compared, or of those they were taken for.
     """
     by_kind = {(example.label, example.predicted): example for example in survey.examples}
     ranked = [by_kind[a, b] for a, b, _ in survey.predictions.confused(len(by_kind)) if (a, b) in by_kind]
     wrong = _of_different_classes(ranked)[:most]
-    same = [by_kind[one.label, one.label] for one in wrong if (one.label, one.label) in by_kind]
-    rest = [one for one in survey.examples if one.label == one.predicted and one not in same]
-    return [*same, *rest][:most], wrong
+    right: dict[int, Example] = {}
+    for one in wrong:
+        alike = [by_kind[k, k] for k in (one.label, one.predicted) if (k, k) in by_kind]
+        right |= {partner.index: partner for partner in [other for other in alike if other.index not in right][:1]}
+    right |= {one.index: one for one in survey.examples if one.label == one.predicted}
+    return list(right.values())[:most], wrong
 
 
 def _of_different_classes(examples: list[Example]) -> list[Example]:
