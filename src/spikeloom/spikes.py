@@ -172,10 +172,10 @@ class Spikes:
         lengths = [end - begin for begin, end in pairwise([0, *runs, self.ids.numel()])]
         return replace(
             self,
-            ids=torch.cat(self.ids.split(lengths)[1::2] or [self.ids[:0]]),
+            ids=torch.cat(torch.split(self.ids, lengths)[1::2] or [self.ids[:0]]),
             row_start=torch.cat([sizes.new_zeros(1), sizes.cumsum(0)]),
             spike_count=self._by_sample(self.spike_count)[cut].reshape(-1),
-            active=torch.cat(self.active.split(lengths)[1::2] or [self.active[:0]]),
+            active=torch.cat(torch.split(self.active, lengths)[1::2] or [self.active[:0]]),
             steps=len(steps),
             batch=len(samples),
         )

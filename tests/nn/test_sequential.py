@@ -48,6 +48,20 @@ def test_a_state_may_lie_in_any_order_of_memory() -> None:
     assert torch.equal(layer(x, turned)[0].dense(), layer(x, state)[0].dense())
 
 
+def test_every_layers_output_is_there() -> None:
+    net, x = network(), binary(10, 4, 20)
+    outputs, end = net.layers(x)
+    whole, last = net(x)
+    assert torch.equal(outputs[-1], whole)
+    assert torch.equal(end[1].values[0], last[1].values[0])
+    first, _ = net[0](x)
+    second, _ = net[1](first)
+    assert torch.equal(outputs[0].dense(), first.dense())
+    assert torch.equal(outputs[1].dense(), second.dense())
+    (gradient,) = torch.autograd.grad(whole.sum() + outputs[0].active.sum(), net[0].weight)
+    assert bool(gradient.any())
+
+
 @pytest.mark.parametrize("cut", [True, False])
 def test_a_detached_state_truncates(cut: bool) -> None:
     net, x = network(), binary(10, 4, 20)

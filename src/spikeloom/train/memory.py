@@ -130,7 +130,7 @@ def _share(output: Output) -> float:
 
 def _passing(layers: list[nn.Module], i: int, entries: int) -> int:
     """What the entries of a layer take besides for a moment: while they are counted, or gradients reach them."""
-    parts = min(blocks_of(layers[i + 1].out_features), TASKS) if i + 1 < len(layers) else 1  # type: ignore[arg-type]
+    parts = min(blocks_of(_neurons(layers[i + 1])), TASKS) if i + 1 < len(layers) else 1
     return FLOAT * entries * max(4, parts + 2)
 
 
@@ -141,19 +141,24 @@ def _gradient_sums(layer: nn.Module, batch: int) -> int:
     weight: Tensor = layer.weight  # type: ignore[assignment]
     inner = getattr(layer, "recurrent_weight", None)
     if inner is not None:
-        return FLOAT * (weight.numel() + inner.numel())
+        return FLOAT * int(weight.numel() + inner.numel())
     groups = sample_groups(weight.shape[0], batch)
-    return FLOAT * weight.numel() * (groups + (groups > 1))
+    return FLOAT * weight.numel() * int(groups + (groups > 1))
 
 
 def _dense_products(layers: list[nn.Module], spikes: Spikes, rows: int) -> int:
     """The dense inputs, kept for the backward pass, and the currents of one layer at a time."""
-    dense = [layer for layer in layers if isinstance(layer, nn.Linear) or not getattr(layer, "sparse", True)]
-    dense += [layer for layer in layers if getattr(getattr(layer, "route", None), "sparse", True) is False]
-    dense = list(dict.fromkeys(dense))
-    kept = sum(FLOAT * rows * layer.in_features for layer in dense)  # type: ignore[operator]
-    now = [2 * FLOAT * rows * (layer.in_features + layer.out_features) for layer in dense]  # type: ignore[operator]
+    dense = [layer for layer in layers if _is_dense(layer)]
+    inputs = [int(layer.in_features) for layer in dense]  # type: ignore[arg-type]
+    kept = FLOAT * rows * sum(inputs)
+    now = [2 * FLOAT * rows * (size + _neurons(layer)) for size, layer in zip(inputs, dense, strict=True)]
     return kept + max(now, default=0)
+
+
+def _is_dense(layer: nn.Module) -> bool:
+    if isinstance(layer, LIF):
+        return layer.sparse is False or (layer.route is not None and not layer.route.sparse)
+    return isinstance(layer, nn.Linear)
 
 
 def _recurrent_sums(layer: nn.Module, steps: int, batch: int) -> int:
@@ -161,7 +166,7 @@ def _recurrent_sums(layer: nn.Module, steps: int, batch: int) -> int:
     if getattr(layer, "recurrent_weight", None) is None:
         return 0
     samples = min(batch, 3 * max(4, 2 * torch.get_num_threads()))
-    return FLOAT * samples * steps * blocks_of(layer.out_features) * BLOCK  # type: ignore[arg-type]
+    return FLOAT * samples * steps * blocks_of(_neurons(layer)) * BLOCK
 
 
 def _border_states(layers: list[nn.Module], spikes: Spikes, settings: TrainingSettings) -> int:
@@ -169,8 +174,12 @@ def _border_states(layers: list[nn.Module], spikes: Spikes, settings: TrainingSe
     if settings.time_chunk is None:
         return 0
     borders = math.ceil(spikes.steps / settings.time_chunk) - 1
-    neurons = sum(BLOCK * blocks_of(layer.out_features) for layer in layers)  # type: ignore[arg-type]
+    neurons = BLOCK * sum(blocks_of(_neurons(layer)) for layer in layers)
     return borders * spikes.batch * neurons * 2 * FLOAT
+
+
+def _neurons(layer: nn.Module) -> int:
+    return int(layer.out_features)  # type: ignore[arg-type]
 
 
 def _in_words(size: int) -> str:
