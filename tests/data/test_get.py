@@ -73,7 +73,10 @@ def test_get_without_a_network_says_what_to_do_and_then_does_the_rest(
         get("nmnist", folder, lambda line: None)
     line = str(caught.value)
     assert line.startswith(f"{listed.url}: expected a file, got HTTP 404 Not Found; or download {listed.url} with a br")
-    assert f"put it at {folder / 'Train.zip'}, and run `spikeloom data get nmnist --to {folder}` again" in line
+    assert (
+        f"put it at {folder / 'Train.zip'}, and run `spikeloom data get nmnist --to {folder}` again: it verifies"
+        in line
+    )
     assert "\n" not in line
     (folder / "Train.zip").write_bytes(server.content)
     get("nmnist", folder, lambda line: None)

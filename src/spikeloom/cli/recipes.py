@@ -58,7 +58,8 @@ def _table(configs: "list[Config]") -> None:
         console = Console(width=120)
     console.print(table)
     console.print(
-        f"weights, samples of an epoch, and the time that training takes on {measure.MEASURED_ON};\n"
+        "weights, samples of an epoch, and the time that training takes on\n"
+        f"{measure.MEASURED_ON};\n"
         "data that are not here: spikeloom data get NAME",
         highlight=False,
     )

@@ -41,12 +41,10 @@ class Archive:
     checksum: str | None
     browser_only: bool = False
 
-    def by_hand(self, folder: Path, name: str) -> str:
-        """What a person has to do to have the file in `folder`, from which the data set `name` is then taken."""
-        return (
-            f"download {self.url} with a browser, put it at {folder / self.file}, and run "
-            f"`spikeloom data get {name} --to {folder}` again, which verifies and unpacks it"
-        )
+    def by_hand(self, file: Path, command: str) -> str:
+        """What a person has to do to have it as `file`, from which `command` then takes it."""
+        then = f"and run `{command}` again: it verifies and unpacks it"
+        return f"download {self.url} with a browser, put it at {file}, {then}"
 
 
 class Interrupted(Exception):

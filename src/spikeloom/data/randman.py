@@ -105,7 +105,8 @@ def _times(settings: Manifolds) -> Int64[np.ndarray, "C P N"]:
     samples = settings.train_per_class + settings.test_per_class
     place = np.stack([_places(settings, samples, rng) for _ in range(settings.classes)])
     last = max(1, round(1000 * settings.duration_ms)) - 1
-    return np.rint(place * last).astype(np.int64)
+    times: np.ndarray = np.rint(place * last).astype(np.int64)
+    return times
 
 
 def _places(settings: Manifolds, samples: int, rng: np.random.Generator) -> Float64[np.ndarray, "P N"]:
@@ -121,4 +122,5 @@ def _places(settings: Manifolds, samples: int, rng: np.random.Generator) -> Floa
             wave += amplitude[j, k - 1] * k**-settings.alpha * np.sin(2 * np.pi * angle)
         place *= wave
     low, high = place.min(axis=0), place.max(axis=0)
-    return (place - low) / np.where(high > low, high - low, 1.0)
+    stretched: np.ndarray = (place - low) / np.where(high > low, high - low, 1.0)
+    return stretched

@@ -139,7 +139,7 @@ def _require_plain(archive: Path, name: str, plain: bool) -> None:
     require(plain, f"{archive}: {name}", "a file or a folder", "a link or a device", ANOTHER)
 
 
-def _write(source: IO[bytes], target: Path, room: _Room) -> None:
+def _write(source: IO[bytes] | gzip.GzipFile, target: Path, room: _Room) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     require(not target.exists(), str(room.archive), "each member once", f"{target.name} twice", ANOTHER)
     with target.open("xb") as sink:

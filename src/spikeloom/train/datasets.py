@@ -70,13 +70,11 @@ def parts(data: DataSettings, seed: int) -> Parts:
         trained = data.train_samples or len(everything) - tested
         train, test = random_split(everything, (trained, tested), seed)
         return _validated(data, train, test, seed)
-    train, test = (
-        _part(_open(data, split), samples, seed)
-        for split, samples in (("train", data.train_samples), ("test", data.test_samples))
-    )
+    official = _part(_open(data, "train"), data.train_samples, seed)
+    tested_on = _part(_open(data, "test"), data.test_samples, seed)
     if "validation" in splits and data.validation > 0 and data.validation_speaker is None:
-        return Parts(train, _open(data, "validation"), test)
-    return _validated(data, train, test, seed)
+        return Parts(official, _open(data, "validation"), tested_on)
+    return _validated(data, official, tested_on, seed)
 
 
 def _validated(data: DataSettings, train: Dataset, test: Dataset, seed: int) -> Parts:
