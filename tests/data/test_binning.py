@@ -33,7 +33,8 @@ def oracle(events: Events, binning: Binning, changes: Changes | None = None) -> 
         if jitter_us > 0:
             normal = bin(bits).count("1") - 32.5 + (bits & 0xFFFFFFFF) / 2**32
             t_us += math.floor(normal * (jitter_us / (16 + 1 / 12) ** 0.5))
-        step = math.floor(t_us / (1000 * binning.dt_ms / stretch))
+        step_us = 1000 * binning.dt_ms / stretch
+        step = math.floor(t_us * (1 / step_us) if jitter_us > 0 else t_us / step_us)
         x, y = (sensor.width - 1 - x if flip else x) + dx - left, y + dy - top
         stays = keep == 1 or splitmix(key, i) >> 32 < round(keep * 2**32)
         if stays and 0 <= step < binning.steps and 0 <= x < width and 0 <= y < height:

@@ -172,6 +172,29 @@ def test_memory_is_given_back_and_filled_again(memory: Any, monkeypatch: pytest.
     assert len(released) >= 5
 
 
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells what a process has of files")
+def test_memory_is_bounded_whatever_the_size_of_the_set(memory: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def resident_of_files() -> int:
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return next(int(line.split()[1]) << 10 for line in lines if line.startswith("RssFile:"))
+
+    dataset = memory(1)
+    one = Events(np.arange(70_000), *(np.zeros(70_000, np.int16) for _ in range(3)))
+    dataset.recordings, dataset.labels = [one] * 100, np.zeros(100, np.int64)
+    dataset.identity = "42 MB"
+    grown = {}
+    for release_bytes in (4 << 20, 1 << 40):
+        monkeypatch.setattr(loader_module, "RELEASE_BYTES", release_bytes)
+        loader = make(dataset)
+        loader.open()
+        before, most = resident_of_files(), 0
+        for _ in loader:
+            most = max(most, resident_of_files())
+        grown[release_bytes] = most - before
+    assert grown[4 << 20] < 16 << 20
+    assert grown[1 << 40] > 28 << 20
+
+
 def test_shifts_off_a_single_row_are_refused(memory: Any) -> None:
     dataset = memory(6)
     dataset.sensor = Sensor(6, 1, 10)

@@ -125,6 +125,8 @@ def run(case: str, samples: int, threads: int | None, as_json: bool) -> int:
     require(case in CASES, "case", "one of " + ", ".join(CASES), repr(case))
     threads = host.cores() if threads is None else threads
     require(threads >= 1, "threads", "at least 1", threads)
+    least = 2 * max(net.batch for net in NETS.values())
+    require(samples >= least, "samples", f"at least {least}, two batches", samples)
     nets = {name: replace(net, case=CASES[case]) for name, net in NETS.items()}
     result = host.call_flushed(threads, measure, Synthetic(CASES[case], samples), threads, nets)
     print(json.dumps(asdict(result) | {"processor": host.processor()}) if as_json else _in_words(result))

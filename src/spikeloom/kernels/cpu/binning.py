@@ -1,9 +1,9 @@
 """From the events of recordings to the ids of time steps.
 
-A recording goes through three passes over arrays that fit the caches: where each event goes, if it stays; how the
-events lie in steps; and, step by step, a bit for each neuron that is then listed, which sorts the ids and keeps each
-once. Random numbers are a function of a sample's key and an event's place alone: splitmix64 (Steele, Lea and Flood,
-"Fast splittable pseudorandom number generators", OOPSLA 2014), whose n-th number needs none of those before it.
+A recording goes through passes over arrays that fit the caches: where each event goes, if it stays; its step; then a
+bit is set for its neuron and step; and the bits are listed, which sorts the ids and keeps each once. Random numbers are
+a function of a sample's key and an event's place alone: splitmix64 (Steele, Lea and Flood, "Fast splittable
+pseudorandom number generators", OOPSLA 2014), whose n-th number needs none of those before it.
 """
 
 from typing import Any, NamedTuple
@@ -24,8 +24,8 @@ UNROLL = 3
 """Ids that a word writes at once, needed or not: a loop of as many as there are is mispredicted at every other word."""
 STRIDE = 16
 """Events passed over at once on the way to the end of a step."""
-LANES = 4
-"""Stretches of a recording that are sorted in turns."""
+MAP_BYTES = 1 << 20
+"""Of the bits of a sample's steps; where they take more, so many steps are done at a time."""
 NORMAL_STD = (16 + 1 / 12) ** 0.5
 """Of how many of 64 fair bits are set, plus a uniform number from -1/2 to 1/2."""
 
@@ -81,33 +81,37 @@ def encode(recordings, chosen, alterations, frame, steps, ids, row_start, spike_
     """
     t_us, sources, start = recordings
     size = frame.width * frame.height * frame.polarities
-    words = -(-frame.kept_width * frame.kept_height * frame.polarities // (64 * GROUP)) * GROUP
-    # One word more takes what is dropped, so that no event needs a branch.
-    bits, off = np.zeros(words + 1, np.uint64), words * 64
+    # One bit more takes what is dropped, so that no event needs a branch.
+    off = frame.kept_width * frame.kept_height * frame.polarities
+    words = -(-(off + 1) // (64 * GROUP)) * GROUP
+    rows = max(1, min(steps, MAP_BYTES // (8 * words)))
+    # So does one row.
+    bits = np.zeros((rows + 1) * words, np.uint64)
     table = np.empty(size + 1, np.int32)
     longest = np.int64(0)
     for sample in chosen:
         longest = max(longest, start[sample + 1] - start[sample])
-    places, sorted_places = np.empty(longest, np.int32), np.empty(longest, np.int32)
-    # A step more takes what is moved out of time.
-    step_of, step_end = np.empty(longest, np.int32), np.empty(steps + 1, np.int64)
-    lane_end = np.empty((steps + 1, LANES), np.int64)
+    places, step_of = np.empty(longest, np.int32), np.empty(longest, np.int32)
     at = np.uint64(0)
     row_start[0] = 0
     for b in range(len(chosen)):
         first, end = start[chosen[b]], start[chosen[b] + 1]
         dx, dy, flip, key = alterations.dx[b], alterations.dy[b], alterations.flip[b], alterations.key[b]
+        step_us, jitter_us = alterations.step_us[b], alterations.jitter_us[b]
         if b == 0 or dx != alterations.dx[b - 1] or dy != alterations.dy[b - 1] or flip != alterations.flip[b - 1]:
             _fill_table(table, frame, dx, dy, flip, off)
         _place(sources[first:end], table, size, key, alterations.stay[b], off, places)
-        if alterations.jitter_us[b] > 0:
-            _steps_of(t_us[first:end], alterations.step_us[b], alterations.jitter_us[b], key, steps, step_of)
-            _sort(places[: end - first], step_of, lane_end, step_end, sorted_places)
-            listed = sorted_places
-        else:
-            _step_ends(t_us[first:end], alterations.step_us[b], steps, step_end)
-            listed = places
-        at = _list(listed, step_end, steps, bits, words, ids, at, row_start[b * steps :], spike_count[b * steps :])
+        if jitter_us > 0:
+            _steps_of(t_us[first:end], step_us, jitter_us, key, steps, step_of)
+        i = 0
+        for t in range(0, steps, rows):
+            count = min(rows, steps - t)
+            if jitter_us > 0:
+                _set(places[: end - first], step_of, t, count, words, bits)
+            else:
+                i = _set_ascending(t_us[first:end], places, i, step_us, t, count, words, bits)
+            r = b * steps + t
+            at = _list(bits, off, count, words, ids, at, row_start[r:], spike_count[r:])
 
 
 @inlined
@@ -151,21 +155,26 @@ def _random(key, i):
 
 
 @inlined
-def _step_ends(t_us, step_us, steps, step_end):
-    """How many events lie before the end of each step; an event's step is floor(t_us / step_us)."""
-    i = 0
-    for t in range(steps):
+def _set_ascending(t_us, places, i, step_us, first, count, words, bits):
+    """Set the bits of steps, from event `i` on; an event's step is floor(t_us / step_us). Returns where they end."""
+    for t in range(first, first + count):
         # The first whole microsecond that the division puts into a later step.
         edge = np.int64(np.ceil((t + 1) * step_us))
         while (edge - 1) / step_us >= t + 1:
             edge -= 1
         while edge / step_us < t + 1:
             edge += 1
-        while i + STRIDE <= len(t_us) and t_us[i + STRIDE - 1] < edge:
-            i += STRIDE
-        while i < len(t_us) and t_us[i] < edge:
+        end = i
+        while end + STRIDE <= len(t_us) and t_us[end + STRIDE - 1] < edge:
+            end += STRIDE
+        while end < len(t_us) and t_us[end] < edge:
+            end += 1
+        row = np.uint64((t - first) * words)
+        while i < end:
+            place = np.uint64(places[i])
+            bits[row + (place >> _SIX)] |= _ONE << (place & _WORD)
             i += 1
-        step_end[t] = i
+    return i
 
 
 @inlined
@@ -173,67 +182,38 @@ def _steps_of(t_us, step_us, jitter_us, key, steps, step_of):
     """The step of each event after its time moved by a normal number; `steps` where it has none.
 
     The normal number is a count of 64 random bits, and a uniform one on top to fill the gaps between whole numbers.
-    Whole microseconds keep every processor's results the same.
+    Whole microseconds keep every processor's results the same. A product takes half as long as a division.
     """
-    scale = jitter_us / NORMAL_STD
+    scale, rate = jitter_us / NORMAL_STD, 1 / step_us
     for i in range(len(t_us)):
         random = _random(~key, i)
         normal = (np.float64(popcount(random)) - 32.5) + np.float64(random & _LOW) * 2.0**-32
-        moved = np.float64(np.int64(t_us[i]) + np.int64(np.floor(normal * scale))) / step_us
+        moved = np.float64(np.int64(t_us[i]) + np.int64(np.floor(normal * scale))) * rate
         step_of[i] = np.int32(moved) if 0 <= moved < steps else steps
 
 
 @inlined
-def _sort(places, step_of, lane_end, step_end, sorted_places):
-    """Bring places into the order of steps, and count as `_step_ends` does.
-
-    Neighbours in time mostly share a step, and a counter cannot be raised again before it is written. So `LANES`
-    stretches of the events are counted and moved in turns, each with counters of its own.
-    """
-    stretch = len(places) // LANES
-    lane_end[:] = 0
-    for i in range(stretch):
-        for lane in range(LANES):
-            lane_end[step_of[i + lane * stretch], lane] += 1
-    for i in range(LANES * stretch, len(places)):
-        lane_end[step_of[i], 0] += 1
-    before = 0
-    for t in range(len(lane_end)):
-        for lane in range(LANES):
-            count = lane_end[t, lane]
-            lane_end[t, lane] = before
-            before += count
-        step_end[t] = before
-    for i in range(stretch):
-        for lane in range(LANES):
-            at = i + lane * stretch
-            _move(places[at], step_of[at], lane, lane_end, sorted_places)
-    for at in range(LANES * stretch, len(places)):
-        _move(places[at], step_of[at], 0, lane_end, sorted_places)
+def _set(places, step_of, first, count, words, bits):
+    """Set the bits of steps, of events in any order."""
+    for i in range(len(places)):
+        # What is no step of these, below or above, is above as a number without a sign.
+        row = min(np.uint32(step_of[i] - first), np.uint32(count))
+        place = np.uint64(places[i])
+        bits[np.uint64(row) * np.uint64(words) + (place >> _SIX)] |= _ONE << (place & _WORD)
 
 
 @inlined
-def _move(place, step, lane, lane_end, sorted_places):
-    to = lane_end[step, lane]
-    sorted_places[to] = place
-    lane_end[step, lane] = to + 1
-
-
-@inlined
-def _list(places, step_end, steps, bits, words, ids, at, row_start, spike_count):
-    """List the ids of one sample from `ids[at]` on; returns where they end."""
-    i = 0
-    for t in range(steps):
+def _list(bits, off, count, words, ids, at, row_start, spike_count):
+    """List and clear the bits of steps, from `ids[at]` on; returns where they end."""
+    for t in range(count):
         before = at
-        while i < step_end[t]:
-            place = np.uint64(places[i])
-            bits[place >> _SIX] |= _ONE << (place & _WORD)
-            i += 1
+        row = t * words
+        bits[row + off // 64] &= ~(_ONE << np.uint64(off % 64))
         for group in range(0, words, GROUP):
-            if _any(bits, group):
+            if _any(bits, row + group):
                 for w in range(group, group + GROUP):
-                    word, base, to = bits[w], np.uint64(w * 64), at
-                    bits[w] = np.uint64(0)
+                    word, base, to = bits[row + w], np.uint64(w * 64), at
+                    bits[row + w] = np.uint64(0)
                     at += popcount(word)
                     while True:
                         for _ in range(UNROLL):
