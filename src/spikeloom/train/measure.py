@@ -18,12 +18,12 @@ from spikeloom.train.loop import trainer_for
 
 MEASURED_ON = "one thread of an Intel Xeon with AVX-512 and AMX, beside other work"
 SAMPLES_PER_S: dict[str, float] = {
-    "digits": 756.0,
-    "nmnist": 751.0,
-    "shd": 558.0,
-    "dvsgesture": 270.0,
-    "fsdd": 652.0,
-    "randman": 2335.0,
+    "digits": 2021.0,
+    "nmnist": 2330.0,
+    "shd": 3740.0,
+    "dvsgesture": 1012.0,
+    "fsdd": 2408.0,
+    "randman": 10687.0,
 }
 """By recipe, samples trained on in a second, as `spikeloom recipes --measure --threads 1` printed them there."""
 
