@@ -16,7 +16,7 @@ from spikeloom import InputError, Spikes
 from spikeloom.data.loader import Loader
 from spikeloom.data.nmnist import NMNIST
 from spikeloom.nn import LI, LIF, Sequential
-from spikeloom.train import fit, session
+from spikeloom.train import fit, memory, session
 from spikeloom.train import run as runs
 from spikeloom.train.metrics import read
 from spikeloom.train.report import Report
@@ -236,6 +236,12 @@ def test_another_network_is_refused_on_resume(data: Path, tmp_path: Path) -> Non
     other = Sequential(LIF(2312, 40), LI(40, 10))
     with pytest.raises(InputError, match=r"checkpoint: parameter\.\d\.weight: expected .*; the settings or the"):
         fit(other, loader(data), run=tmp_path / "run", resume=True, epochs=1, report=quiet())
+
+
+def test_what_does_not_fit_into_memory_is_not_begun(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "available_bytes", lambda: 1000)
+    with pytest.raises(InputError, match="memory: expected about .* free for a training step .*; lower batch_size"):
+        fit(net(), loader(data), report=quiet())
 
 
 def test_the_package_gives_it_when_asked() -> None:

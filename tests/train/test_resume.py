@@ -7,10 +7,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from subprocess import PIPE
+from typing import Any
 
 import pytest
 import torch
@@ -263,6 +265,48 @@ class Stopping(Report):
         super().line(text)
         if text.startswith(f"epoch {self.epochs} of"):
             signal.raise_signal(signal.SIGINT)
+
+
+class Pressing(Report):
+    """A report during which the user presses Ctrl-C so many times, at a batch of the first work of this title."""
+
+    def __init__(self, title: str, batch: int, presses: int = 1) -> None:
+        super().__init__(io.StringIO())
+        self.title, self.batch, self.presses = title, batch, presses
+
+    @contextmanager
+    def progress(self, title: str, total: int, *rest: Any, **more: Any) -> Iterator[Callable[[], None]]:
+        done = 0
+
+        def advance() -> None:
+            nonlocal done
+            done += 1
+            if title == self.title and done == self.batch:
+                for _ in range(self.presses):
+                    signal.raise_signal(signal.SIGINT)
+
+        yield advance
+
+
+@pytest.mark.parametrize("accumulate", ["1", "2"])
+@pytest.mark.parametrize(("title", "batch"), [("epoch 2", 1), ("epoch 2", 3), ("validation", 1), ("test", 1)])
+@pytest.mark.parametrize("presses", [1, 2])
+def test_ctrl_c_at_any_moment_loses_nothing(
+    data: Path, tmp_path: Path, title: str, batch: int, presses: int, accumulate: str
+) -> None:
+    config = small_config(data, accumulate=accumulate, anneal_window="true")
+    session.train(config, tmp_path / "whole", quiet())
+    report, run = Pressing(title, batch, presses), tmp_path / "run"
+    before = signal.getsignal(signal.SIGINT)
+    assert session.train(config, run, report).test is None
+    assert signal.getsignal(signal.SIGINT) is before
+    assert lines_of(report)[-1] == f"stopped; go on with: spikeloom train --run {run} --resume"
+    again = quiet()
+    assert session.resume(run, report=again).test is not None
+    # The second press stops at once: what came after the last checkpoint is done again.
+    at_once = presses == 2 and title == "epoch 2"
+    assert any("epoch 2, step 1" in line for line in lines_of(again)[:2]) is at_once
+    assert_same(tmp_path / "whole", run)
 
 
 def stopped_after(config: Config, folder: Path, epochs: int) -> None:

@@ -14,7 +14,7 @@ from spikeloom.checks import InputError, require
 from spikeloom.data.loader import Loader
 from spikeloom.nn import init
 from spikeloom.nn.losses import OBJECTIVES
-from spikeloom.train import checkpoint, logs
+from spikeloom.train import checkpoint, logs, memory
 from spikeloom.train.checkpoint import Checkpoint
 from spikeloom.train.config import TrainingSettings
 from spikeloom.train.foreign import Foreign, batch_of
@@ -140,6 +140,9 @@ def _run(
         report.line(f"going on from {found.folder}")
     elif training.initial_activity is not None:
         init.scale_to_activity_(model.network, next(iter(train))[0], training.initial_activity)
+    # A loader of another make may cost much to begin, or never give its first batch again.
+    if isinstance(train, Loader) and isinstance(model.net, Sequential) and not loop.finished:
+        memory.check(model, next(iter(train))[0], training)
     try:
         best = loop.run()
     except Stopped:

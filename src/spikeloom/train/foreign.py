@@ -44,8 +44,8 @@ class Foreign(Classifier):
         self.net, self.objective, self.seen = net, OBJECTIVES[loss], {}
         if isinstance(net, Sequential):
             self.network = net
-            hidden = tuple(layer.out_features for layer in list(net)[:-1])
-            self.settings = NetworkSettings(hidden=hidden, second_threshold=_second_threshold(net, training))
+            *hidden, self.classes = (layer.out_features for layer in net)
+            self.settings = NetworkSettings(hidden=tuple(hidden), second_threshold=_second_threshold(net, training))
             return
         for name, off in NEEDS_LAYERS.items():
             value = getattr(training, name)

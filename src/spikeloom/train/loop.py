@@ -201,7 +201,12 @@ class Loop:
         if self.validation is None:
             return trained
         model, epoch = self.trainer.model, self.progress.epoch
-        return evaluate(model, self.validation, epoch, "validation", self.report, self._stop_if_asked)
+        try:
+            return evaluate(model, self.validation, epoch, "validation", self.report, self._leave_if_asked)
+        except Stopped:
+            # Here, and not where it was raised: an evaluation has random numbers of its own.
+            self._checkpoint()
+            raise
 
     def _close_epoch(self, trained: Metrics, latest: Metrics) -> None:
         done = self.progress
@@ -216,8 +221,7 @@ class Loop:
         done.epoch, done.batch, done.tally = done.epoch + 1, 0, None
         done.dropped, self.trainer.seen = self.trainer.dropped, {}
         self._checkpoint()
-        if self._interrupt.asked:
-            raise Stopped
+        self._leave_if_asked()
 
     def _warn(self) -> None:
         """Say which layers have gone silent, or spike nearly all the time, since the last epoch."""
@@ -230,15 +234,16 @@ class Loop:
         """Between two training steps: stop, or write a checkpoint, if it is time to."""
         # Until the first step is done there is nothing to lose, and compilation may take long: Ctrl-C stops at once.
         self._interrupt.heed()
-        self._stop_if_asked()
+        if self._interrupt.asked:
+            self._checkpoint()
+            raise Stopped
         overdue = time.monotonic() - self._last_checkpoint >= 60 * self.settings.checkpoint_minutes
         # The end of the epoch has one of its own.
         if overdue and self.progress.batch < len(self.train):
             self._checkpoint()
 
-    def _stop_if_asked(self) -> None:
+    def _leave_if_asked(self) -> None:
         if self._interrupt.asked:
-            self._checkpoint()
             raise Stopped
 
     def _checkpoint(self) -> None:

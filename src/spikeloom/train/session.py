@@ -10,7 +10,7 @@ import torch
 from spikeloom.checks import InputError, require
 from spikeloom.data.loader import Loader
 from spikeloom.nn import init
-from spikeloom.train import checkpoint, logs, recipes, settings
+from spikeloom.train import checkpoint, logs, memory, recipes, settings
 from spikeloom.train import run as runs
 from spikeloom.train.checkpoint import Checkpoint
 from spikeloom.train.classifier import Classifier
@@ -140,12 +140,17 @@ class _Session:
     def _train(self, found: Checkpoint | None) -> Metrics:
         trainer = trainer_for(self.model, self.run.config.training, len(self.batches.train))
         loop = Loop(trainer, self.batches.train, self.batches.validation, self.run, self.report)
+        first, _ = next(iter(self.batches.train))
         if found is None:
-            _scale(self.model, self.batches, self.run.config)
+            wanted = self.run.config.training.initial_activity
+            if wanted is not None:
+                init.scale_to_activity_(self.model.network, first, wanted)
         else:
             loop.go_on_from(found)
             at = f"epoch {loop.progress.epoch}, step {loop.progress.batch + 1}"
             self.report.line(f"going on from {found.folder}" + ("" if loop.finished else f": {at}"))
+        if not loop.finished:
+            self.report.line(memory.check(self.model, first, self.run.config.training))
         return loop.run()
 
     def _stopped(self) -> Outcome:
@@ -275,13 +280,6 @@ def _sizes(config: Config, batches: Loaders, model: Classifier) -> str:
         f"{len(batches.test.dataset)} to test; "
         f"network {layers}, {config.data.steps} steps of {config.data.dt_ms:g} ms"
     )
-
-
-def _scale(model: Classifier, batches: Loaders, config: Config) -> None:
-    """Scale the weights to the wanted activity on the first batch."""
-    if config.training.initial_activity is not None:
-        spikes, _ = next(iter(batches.train))
-        init.scale_to_activity_(model.network, spikes, config.training.initial_activity)
 
 
 def _draw(run: Run, model: Classifier, batches: Loaders) -> None:
