@@ -155,7 +155,7 @@ def _open(folder: Path, samples: int | None) -> Store | None:
     whole = len(start) == recordings + 1 and samples in (None, recordings)
     if not whole or start[0] != 0 or start[-1] != events or (np.diff(start) < 0).any():
         return None
-    return Store(t_us, ids, start, np.arange(recordings), (times, ids_map))
+    return Store(t_us, ids, start, np.arange(recordings, dtype=np.int64), (times, ids_map))
 
 
 def _map(file: Path, kind: np.dtype[Any], count: int) -> tuple[np.ndarray, mmap.mmap]:

@@ -120,7 +120,7 @@ def join(columns: Iterable[tuple[np.ndarray, np.ndarray]], sensor: Sensor) -> St
         ids.append(own)
     start = np.zeros(len(times) + 1, np.int64)
     np.cumsum([len(t_us) for t_us in times], out=start[1:])
-    return Store(np.concatenate(times), np.concatenate(ids), start, np.arange(len(times)))
+    return Store(np.concatenate(times), np.concatenate(ids), start, np.arange(len(times), dtype=np.int64))
 
 
 def id_type(sensor: Sensor) -> type[np.integer[Any]]:

@@ -71,7 +71,7 @@ class Subset:
 
 def base_of(dataset: Dataset) -> tuple[Dataset, Int64[np.ndarray, "S"]]:
     """The data set of which a data set is a part, itself if it is none, and the indices of the samples in it."""
-    indices = np.arange(len(dataset))
+    indices = np.arange(len(dataset), dtype=np.int64)
     while isinstance(dataset, Subset):
         indices, dataset = dataset.indices[indices], dataset.dataset
     return dataset, indices
