@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from spikeloom.checks import InputError, require
 from spikeloom.data.loader import Loader
-from spikeloom.nn import init
+from spikeloom.nn import Sequential, init
 from spikeloom.nn.losses import OBJECTIVES
 from spikeloom.train import checkpoint, logs, memory
 from spikeloom.train.checkpoint import Checkpoint
