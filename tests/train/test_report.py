@@ -32,6 +32,14 @@ def test_off_a_terminal_long_work_says_how_far_it_is(monkeypatch: pytest.MonkeyP
     assert stream.getvalue() == "epoch 1: 1 of 3 batches\nepoch 1: 2 of 3 batches\n"
 
 
+def test_work_that_was_begun_before_goes_on_from_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report, "LINE_EVERY_S", 0.0)
+    stream = io.StringIO()
+    with Report(stream).progress("converting", 9, 6, unit="recordings") as advance:
+        advance()
+    assert stream.getvalue() == "converting: 7 of 9 recordings\n"
+
+
 def test_a_terminal_gets_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm-256color")
     stream = Terminal()

@@ -339,6 +339,21 @@ def test_patience_needs_validation(data: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--resume"], "--resume: expected --run beside it, the folder of the run, got none"),
+        ([], "RECIPE: expected a recipe or a config.toml, got none; see spikeloom recipes"),
+        (["--run", "nowhere", "--resume"], "run folder: expected a folder that spikeloom train made, got nowhere"),
+    ],
+)
+def test_the_command_line_says_what_it_needs(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["train", *arguments]) == 2
+    assert message in capsys.readouterr().err
+
+
 def started(*arguments: str) -> "subprocess.Popen[str]":
     """The command line in a process of its own, once its first epoch is done."""
     process = subprocess.Popen([*COMMAND, "train", *arguments], stdout=PIPE, stderr=PIPE, text=True)
