@@ -2,10 +2,12 @@
 
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from spikeloom import info
+from spikeloom.data import converted
 
 
 def test_caches_have_units() -> None:
@@ -42,3 +44,16 @@ def test_compiled_kernels_are_counted_by_name(monkeypatch: pytest.MonkeyPatch, t
         (tmp_path / f"{name}.bin").touch()
     monkeypatch.setenv("SPIKELOOM_CACHE", str(tmp_path))
     assert dict(info.facts())["kernels"] == "readout.forward, scan.forward (2)"
+
+
+def test_the_size_of_converted_sets_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(converted, "places", SimpleNamespace(converted=lambda: tmp_path))
+    assert dict(info.facts())["converted sets"].startswith("none yet")
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "ids.bin").write_bytes(bytes(5 << 20))
+    assert dict(info.facts())["converted sets"].startswith("5 MiB in ")
+
+
+def test_extras_that_are_not_installed_are_said() -> None:
+    assert info._version("a-package-that-nobody-has") == "not installed"
+    assert {"h5py", "tensorboard", "tonic"} <= dict(info.facts()).keys()

@@ -8,10 +8,11 @@ import subprocess
 import torch
 
 from spikeloom.bench.host import cache_bytes, cores, processor
-from spikeloom.folders import cache_folder
+from spikeloom.data import places, store
+from spikeloom.folders import cache_folder, data_folder
 from spikeloom.kernels.cpu.simd import host_width
 
-PACKAGES = ("spikeloom", "torch", "numba", "llvmlite", "numpy")
+PACKAGES = ("spikeloom", "torch", "numba", "llvmlite", "numpy", "h5py", "tensorboard", "tonic")
 APPLE_CACHES = {1: "hw.l1dcachesize", 2: "hw.l2cachesize", 3: "hw.l3cachesize"}
 
 
@@ -29,6 +30,8 @@ def facts() -> list[tuple[str, str]]:
         *((f"cache L{level}", _in_words(_cache(level))) for level in (1, 2, 3)),
         ("kernels", _kernels()),
         ("kernel cache", str(cache_folder())),
+        ("data sets", str(data_folder())),
+        ("converted sets", _converted()),
     ]
 
 
@@ -49,7 +52,6 @@ def _lanes() -> str:
 
 
 def _all_processors() -> str:
-
     return str(os.cpu_count() or "an unknown number")
 
 
@@ -87,3 +89,9 @@ def _kernels() -> str:
         return "none compiled yet; the first run compiles them"
     counted = {name: names.count(name) for name in names}
     return ", ".join(f"{name} ({count})" if count > 1 else name for name, count in counted.items())
+
+
+def _converted() -> str:
+    """What the data sets take that training has converted; all of it can be made again."""
+    size = store.size()
+    return f"{_in_words(size)} in {places.converted()}" if size else "none yet; training makes them"
