@@ -42,10 +42,20 @@ class Call:
         return self.arguments[names.index(parameter)] if parameter in names else None
 
     def without_d_input(self) -> "Call | None":
-        """The same call with no room for the gradients by the inputs, or None where they are not wanted anyway."""
+        """The same call with no room for the gradients by the inputs, or None where they are not wanted anyway.
+
+        Neurons that hear each other always need those by their own spikes: without, none of them is in its window.
+        """
         names, sink, d_input = self.parameters, self.get("sink"), self.get("d_input")
-        if isinstance(sink, Scattered) and sink.d_input.size:
-            changed: dict[str, Any] = {"sink": sink._replace(d_input=_no_room(sink.d_input))}
+        if self.name == "recurrent.backward":
+            outside, record = self.get("outside"), self.get("record")
+            nowhere = np.zeros_like(record.near)
+            changed: dict[str, Any] = {
+                "outside": outside._replace(d_input=_no_room(outside.d_input)),
+                "record": record._replace(near=nowhere, kept=nowhere),
+            }
+        elif isinstance(sink, Scattered) and sink.d_input.size:
+            changed = {"sink": sink._replace(d_input=_no_room(sink.d_input))}
         elif d_input is not None and d_input.size:
             changed = {"d_input": _no_room(d_input)}
         else:
@@ -55,6 +65,9 @@ class Call:
 
     def replay(self) -> float:
         """Make the call again; how long it took."""
+        done = self.get("done")
+        if done is not None:
+            done[:] = 0
         start = time.perf_counter()
         workers.run(self.threads, self.kernel, *self.arguments)
         return time.perf_counter() - start
@@ -81,31 +94,22 @@ def rows_moved(call: Call) -> dict[str, int]:
     """How many weight rows, for each block of neurons, a call reads ("forward", "dx") or adds to ("dw")."""
     source, sink = call.get("source"), call.get("sink")
     if isinstance(source, Gathered):
-        own = _heard(call, "spikes") if call.name == "recurrent.forward" else 0
+        own = _heard(call.get("spikes"), call) if call.name == "recurrent.forward" else 0
         return {"forward": int(source.spike_count.sum()) + own}
     if isinstance(sink, Scattered):
         return {"dw": int(sink.spike_count.sum()), "dx": sink.ids.size if sink.d_input.size else 0}
     if call.name == "recurrent.backward":
-        return {"dx": _heard(call, "near")}
-    if call.name == "product.backward":
-        return _rows_of_product(call)
+        record, outside = call.get("record"), call.get("outside")
+        entries = outside.ids.size if outside.d_input.size else 0
+        own = _heard(record.spikes, call)
+        return {"dw": int(outside.spike_count.sum()) + own, "dx": entries + _heard(record.near, call)}
     return {}
 
 
-def _heard(call: Call, bits: str) -> int:
+def _heard(words: np.ndarray, call: Call) -> int:
     """How many spikes, or neurons in their window, have a next step in which the layer hears them."""
-    steps, words = call.get("steps"), call.get(bits)
-    first, end = call.get("first") or 0, call.get("end") or call.get("batch")
-    earlier = words[:, first * steps : end * steps].reshape(len(words), -1, steps)[:, :, :-1]
+    earlier = words.reshape(len(words), -1, call.get("steps"))[:, :, :-1]
     return int(np.bitwise_count(earlier).sum())
-
-
-def _rows_of_product(call: Call) -> dict[str, int]:
-    steps, first, samples = (call.get(name) for name in ("steps", "first", "samples"))
-    row = np.arange(first * steps, (first + samples) * steps).reshape(samples, steps)[:, : steps - call.get("lag")]
-    start = call.get("row_start").astype(np.int64)
-    entries = int((start[row + 1] - start[row]).sum()) if call.get("d_input").size else 0
-    return {"dw": int(call.get("spike_count")[row].sum()), "dx": entries}
 
 
 def _no_room(d_input: np.ndarray) -> np.ndarray:

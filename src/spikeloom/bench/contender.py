@@ -81,4 +81,4 @@ def _plain_torch(name: str, problem: Problem) -> Contender:
         _, spikes = forward(net, x)
         return [sum(int(s.count_nonzero()) for s in layer) / sum(s.numel() for s in layer) for layer in spikes]
 
-    return Contender(parameters, adam(parameters), lambda: forward(net, x)[0], problem.labels, activity)
+    return Contender(parameters, adam(parameters), lambda: forward(net, x)[0].sum(0), problem.labels, activity)

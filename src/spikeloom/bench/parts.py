@@ -79,16 +79,14 @@ def _split(call: Call, neurons: int, seconds: float, without_dx: float) -> list[
 
 
 def _inputs(call: Call) -> int:
-    """How many rows the weights have that the call works on; those between neurons have one for each of them."""
+    """How many rows the weights have that the call works on, but for those between neurons."""
     holder = call.get("source") or call.get("sink")
-    inputs = call.get("inputs") if holder is None else holder.inputs
-    return call.get("parameters").shape[1] if inputs is None else int(inputs)
+    return call.get("outside").columns.start.shape[1] - 1 if holder is None else int(holder.inputs)
 
 
 def _size(call: Call, hidden: tuple[int, ...]) -> int:
     """How many neurons the call's layer has; kernels know whole blocks of 64."""
-    of_neurons = call.get("parameters")
-    padded = (call.get("d_out") if of_neurons is None else of_neurons).shape[1]
+    padded = call.get("parameters").shape[1]
     return next(neurons for neurons in hidden if -(-neurons // 64) * 64 == padded)
 
 

@@ -66,7 +66,7 @@ class DenseNet(torch.nn.Module):
 
 
 Forward = Callable[[DenseNet, Tensor], tuple[Tensor, list[list[Tensor]]]]
-"""From inputs `[T, B, I]` to the summed outputs `[B, C]` and each hidden layer's spikes, in any number of tensors."""
+"""From inputs `[T, B, I]` to the outputs `[T, B, C]` and each hidden layer's spikes, in any number of tensors."""
 
 
 def per_step(net: DenseNet, x: Tensor) -> tuple[Tensor, list[list[Tensor]]]:
@@ -75,7 +75,7 @@ def per_step(net: DenseNet, x: Tensor) -> tuple[Tensor, list[list[Tensor]]]:
     beta, gain = workload.beta, workload.gain
     membranes = [x.new_zeros(x.shape[1], len(w)) for w in net.weights]
     spikes: list[list[Tensor]] = [[] for _ in net.weights]
-    output = total = x.new_zeros(x.shape[1], len(net.readout))
+    output, outputs = x.new_zeros(x.shape[1], len(net.readout)), []
     for below in x.unbind(0):
         for i, (weight, within) in enumerate(zip(net.weights, feedback, strict=True)):
             before = spikes[i][-1] if spikes[i] else torch.zeros_like(membranes[i])
@@ -86,8 +86,8 @@ def per_step(net: DenseNet, x: Tensor) -> tuple[Tensor, list[list[Tensor]]]:
             below = fire(membranes[i], workload)
             spikes[i].append(below)
         output = beta * output + gain * F.linear(below, net.readout)
-        total = total + output
-    return total, spikes
+        outputs.append(output)
+    return torch.stack(outputs), spikes
 
 
 def folded(
@@ -106,11 +106,11 @@ def folded(
         x = _neurons(_currents(x, weight, workload.gain, product).to(membrane), within, workload)
         spikes.append([x])
     currents = _currents(x, net.readout, workload.gain, product).float()
-    output = total = torch.zeros_like(currents[0])
+    output, outputs = torch.zeros_like(currents[0]), []
     for current in currents.unbind(0):
         output = workload.beta * output + current
-        total = total + output
-    return total, spikes
+        outputs.append(output)
+    return torch.stack(outputs), spikes
 
 
 def _currents(x: Tensor, weight: Tensor, gain: float, dtype: torch.dtype) -> Tensor:

@@ -1,6 +1,7 @@
 """spikeloom bench."""
 
 import argparse
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from spikeloom.cli.help import epilog
@@ -13,6 +14,8 @@ examples:
   spikeloom bench step --case nmnist
   spikeloom bench step --case shd --activity 0.01 --hidden-activity 0.05 --recurrent --threads 2
   spikeloom bench step --case dvs --json > step.json
+  spikeloom bench epoch fsdd --data DIR --samples 2000
+  spikeloom bench loader --case shd
 """
 
 
@@ -21,7 +24,8 @@ def add(commands: "Commands") -> None:
     about = "measure this machine"
     benches = commands.add_parser("bench", help=about, description=about, **epilog(EXAMPLES))
     kinds = benches.add_subparsers(title="what", metavar="WHAT", required=True)
-    _add_step(kinds)
+    for add_kind in (_add_step, _add_epoch, _add_loader):
+        add_kind(kinds)
 
 
 def _add_step(kinds: "Commands") -> None:
@@ -35,9 +39,33 @@ def _add_step(kinds: "Commands") -> None:
         "--hidden-activity", metavar="H", type=float, default=0.015, help="of the hidden layers; default: 0.015"
     )
     parser.add_argument("--recurrent", action="store_true", help="hidden layers feed back to themselves")
+    _finish(parser, _step)
+
+
+def _add_epoch(kinds: "Commands") -> None:
+    about = "time an epoch of a recipe on its data, beside the same network in plain torch"
+    parser = kinds.add_parser("epoch", help=about, description=about, **epilog(EXAMPLES))
+    parser.add_argument("recipe", metavar="RECIPE", help="see spikeloom recipes")
+    parser.add_argument("--data", metavar="DIR", help="the folder of the recordings")
+    parser.add_argument("--samples", metavar="N", type=int, default=2000, help="of an epoch; default: 2000")
+    _finish(parser, _epoch)
+
+
+def _add_loader(kinds: "Commands") -> None:
+    from spikeloom.bench import CASES
+
+    about = "time how fast batches are made from recordings, beside the engine that takes them"
+    parser = kinds.add_parser("loader", help=about, description=about, **epilog(EXAMPLES))
+    parser.add_argument("--case", choices=tuple(CASES), default="shd", help="default: shd")
+    parser.add_argument("--samples", metavar="N", type=int, default=2000, help="recordings; default: 2000")
+    _finish(parser, _loader)
+
+
+def _finish(parser: argparse.ArgumentParser, command: Callable[[argparse.Namespace], int]) -> None:
+    """Add what all benches have."""
     parser.add_argument("--threads", metavar="N", type=int, help="worker threads; all processors if not given")
     parser.add_argument("--json", action="store_true", help="print one line of JSON and nothing else")
-    parser.set_defaults(command=_step)
+    parser.set_defaults(command=command)
 
 
 def _step(options: argparse.Namespace) -> int:
@@ -46,3 +74,15 @@ def _step(options: argparse.Namespace) -> int:
     return bench.run(
         options.case, options.activity, options.hidden_activity, options.recurrent, options.threads, options.json
     )
+
+
+def _epoch(options: argparse.Namespace) -> int:
+    from spikeloom.bench import epoch
+
+    return epoch.run(options.recipe, options.data, options.samples, options.threads, options.json)
+
+
+def _loader(options: argparse.Namespace) -> int:
+    from spikeloom.bench import loader
+
+    return loader.run(options.case, options.samples, options.threads, options.json)

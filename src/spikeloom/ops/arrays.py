@@ -28,9 +28,15 @@ def width() -> Any:
     return kernels("simd").host_width()
 
 
-def run(kernel: Any, *arguments: Any) -> None:
-    """Run a kernel on as many threads as torch is set to."""
-    threads = torch.get_num_threads()
+def run(kernel: Any, *arguments: Any, small: bool = False) -> None:
+    """Run a kernel on as many threads as torch is set to.
+
+    Args:
+        kernel: what to run.
+        arguments: of the kernel, after its task counter.
+        small: the calling thread alone is done with the work before another could wake, within some 50 microseconds.
+    """
+    threads = 1 if small else torch.get_num_threads()
     if threads > 1:
         openmp.release()
     kernels("workers").run(threads, kernel, *arguments)

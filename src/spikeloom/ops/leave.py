@@ -9,6 +9,9 @@ from torch import Tensor
 
 from spikeloom.ops.arrays import array, kernels, run, unsigned
 
+SMALL_WORDS = 1 << 15
+"""So many words of bits are counted in about 40 microseconds."""
+
 
 class Left(NamedTuple):
     """Rows of ids, as `Spikes` has them, with the bits that were kept and how many ids the cap dropped."""
@@ -47,7 +50,14 @@ def leave(spikes: Tensor, near: Tensor, *, limit: int, seed: int) -> Left:
         )
     spike_count = torch.empty(rows, dtype=torch.int32)
     row_start = torch.zeros(rows + 1, dtype=torch.int64)
-    run(kernels("rows").count, unsigned(spikes), unsigned(kept), array(spike_count), array(row_start)[1:])
+    run(
+        kernels("rows").count,
+        unsigned(spikes),
+        unsigned(kept),
+        array(spike_count),
+        array(row_start)[1:],
+        small=kept.numel() < SMALL_WORDS,
+    )
     np.cumsum(array(row_start), out=array(row_start))
     ids = torch.empty(int(row_start[-1]), dtype=torch.int32)
     active = torch.empty(ids.shape[0])

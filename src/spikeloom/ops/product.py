@@ -40,7 +40,6 @@ def product_backward(ids, row_start, spike_count, weight, d_out, want_input):
     parts = block_parts(weight.shape[0], shared_sums=want_input)
     d_weight = torch.zeros_like(weight)
     d_input = weight.new_zeros(parts, ids.shape[0] if want_input else 0)
-    unused_bias = weight.new_zeros(d_out.shape[1])
     run(
         kernels("product").backward,
         width(),
@@ -50,13 +49,8 @@ def product_backward(ids, row_start, spike_count, weight, d_out, want_input):
         unsigned(row_start),
         unsigned(spike_count),
         array(d_out.contiguous()),
-        0,
-        1,
-        d_out.shape[0],
-        0,
         parts,
         flat(d_weight),
-        array(unused_bias),
         array(d_input),
     )
     return added_up(d_input), d_weight

@@ -144,7 +144,7 @@ def _forward(
 
 def _together(batch: int, steps: int, neurons: int) -> int:
     """How many samples a task takes: as many as have room for their currents, and enough tasks for all threads."""
-    room = kernels("recurrent").ROOM // (steps * neurons)
+    room: int = kernels("recurrent").ROOM // (steps * neurons)
     return max(1, min(room, batch // (4 * torch.get_num_threads())))
 
 
@@ -175,22 +175,20 @@ def recurrent_backward(
     d_weight, inputs, batch = zeros(*weight.shape), weight.shape[1], spike_count.shape[0] // steps
     parts = block_parts(weight.shape[0], shared_sums=want_input)
     d_input = zeros(parts, ids.shape[0] if want_input else 0)
+    # Sums run over samples and steps in their order, so no bit of them depends on the chunks.
+    chunk = min(batch, max(4, 2 * torch.get_num_threads()))
     outside = kernels("recurrent").Input(
         unsigned(ids),
         unsigned(row_start),
         unsigned(spike_count),
         flat(weight),
         flat(d_weight),
-        np.empty((batch, inputs + 1), np.uint32),
-        np.empty(ids.shape[0], np.uint32),
+        _columns(-(-batch // chunk), inputs, ids.shape[0]),
         array(d_input),
     )
-    layer, saved = (
-        Layer(neuron, neurons, steps, parameters, parameters),
-        Record(*record)._replace(first_spike=first_spike),
-    )
+    layer = Layer(neuron, neurons, steps, parameters, parameters)
+    saved = Record(*record)._replace(first_spike=first_spike)
     adjoint = Adjoint(layer, saved, Upstream(d_active, d_last_state, d_last_spike), recurrent)
-    chunk = min(batch, 2 * torch.get_num_threads())
     adjoint.run(outside, 0, batch, chunk=chunk, parts=parts, d_current=adjoint.room(min(batch, 3 * chunk)))
     return added_up(d_input), d_weight, *adjoint.gradients()
 
@@ -219,21 +217,11 @@ def recurrent_dense_backward(
     """The gradients of `recurrent_dense`."""
     rows, blocks, batch = by_rows(x), weight.shape[0], x.shape[1]
     d_columns, d_rows = zeros(rows.shape[1], parameters.shape[1]), torch.empty_like(rows if want_input else rows[:0])
-    none, few = np.empty(0, np.uint32), np.empty(0, np.float32)
-    outside = kernels("recurrent").Input(
-        none,
-        np.zeros(1, np.uint64),
-        none,
-        few,
-        few,
-        np.empty((batch, 1), np.uint32),
-        none,
-        np.empty((1, 0), np.float32),
-    )
-    layer, saved = (
-        Layer(neuron, neurons, steps, parameters, parameters),
-        Record(*record)._replace(first_spike=first_spike),
-    )
+    none, few, row_start = np.empty(0, np.uint32), np.empty(0, np.float32), np.zeros(1, np.uint64)
+    d_input = np.empty((1, 0), np.float32)
+    outside = kernels("recurrent").Input(none, row_start, none, few, few, _columns(1, 0, 0), d_input)
+    layer = Layer(neuron, neurons, steps, parameters, parameters)
+    saved = Record(*record)._replace(first_spike=first_spike)
     adjoint = Adjoint(layer, saved, Upstream(d_active, d_last_state, d_last_spike), recurrent)
     chunk = min(batch, 8)
     d_current = adjoint.room(chunk)
@@ -247,6 +235,11 @@ def recurrent_dense_backward(
             torch.mm(d_part, columns(weight).T, out=d_rows[part])
     d_weight = as_weights(d_columns, weight)
     return by_steps(d_rows, steps) if want_input else d_rows, d_weight, *adjoint.gradients()
+
+
+def _columns(chunks: int, inputs: int, spikes: int) -> Any:
+    """Room for the places of a batch's spikes by neuron."""
+    return kernels("columns").Columns(np.empty((chunks, inputs + 1), np.uint32), np.empty(spikes, np.uint32))
 
 
 class Adjoint:
@@ -276,7 +269,7 @@ class Adjoint:
         )
         self._upstream = kernels("recurrent").Upstream(
             array(given(upstream.active, int(record.row_start[-1]))),
-            array(record.row_start)[1:],
+            array(record.row_start),
             array(record.row_start)[:-1] + array(record.spike_count),
             array(last_state),
             array(last_spike),
@@ -287,8 +280,7 @@ class Adjoint:
         self._inner = kernels("recurrent").Inner(
             flat(recurrent),
             flat(self._d_recurrent),
-            np.empty((batch, neurons + 1), np.uint32),
-            np.empty(record.slope.shape[0], np.uint32),
+            _columns(batch, neurons, record.slope.shape[0]),
         )
 
     def room(self, samples: int) -> Tensor:
@@ -311,7 +303,7 @@ class Adjoint:
             end,
             chunk,
             parts,
-            np.zeros((2, -(-(end - first) // chunk)), np.int64),
+            np.zeros((3, -(-(end - first) // chunk)), np.int64),
             array(d_current),
             array(self._d_bias),
             array(self._d_state),

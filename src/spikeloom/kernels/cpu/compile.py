@@ -35,7 +35,7 @@ def kernel(function: Callable[..., Any]) -> Any:
 
 def inlined(function: Callable[..., Any]) -> Any:
     """Compile a function that kernels call, into them."""
-    return numba.njit(**FLAGS, forceinline=True)(function)
+    return numba.njit(**FLAGS, forceinline=True, _nrt=False)(function)
 
 
 @cache

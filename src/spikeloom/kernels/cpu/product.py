@@ -4,7 +4,7 @@ import numpy as np
 
 from spikeloom.kernels.cpu.bits import flush_denormals, restore_denormals, take_next
 from spikeloom.kernels.cpu.compile import kernel
-from spikeloom.kernels.cpu.simd import BLOCK, add, load, store
+from spikeloom.kernels.cpu.simd import BLOCK, load, store
 from spikeloom.kernels.cpu.sources import add_products, add_to_rows, current
 
 
@@ -31,10 +31,9 @@ def forward(counter, width, source, rows, out):
 
 @kernel
 def backward(
-    counter, width, weight, inputs, ids, row_start, spike_count, d_out, first, samples, steps, lag, parts,
-    d_weight, d_bias, d_input,
+    counter, width, weight, inputs, ids, row_start, spike_count, d_out, parts, d_weight, d_input,
 ):  # fmt: skip
-    """Add the gradients of some samples by weights and inputs; a task is a part: every `parts`-th block.
+    """Add the gradients by weights and inputs; a task is a part: every `parts`-th block.
 
     Args:
         counter: shared task counter.
@@ -42,34 +41,25 @@ def backward(
         weight: flat [N / 64, I, 64] float32.
         inputs: I.
         ids: [K] uint32, of the input.
-        row_start: [B * T + 1] uint64, of the input.
-        spike_count: [B * T] uint32, of the input.
-        d_out: [samples * T, N] float32, of those samples alone.
-        first: the first sample.
-        samples: how many there are.
-        steps: T.
-        lag: by how many steps the input was earlier than the currents.
+        row_start: [R + 1] uint64, of the input.
+        spike_count: [R] uint32, of the input.
+        d_out: [R, N] float32.
         parts: how many parts the blocks are cut into, whatever the number of threads.
         d_weight: flat [N / 64, I, 64] float32, added to.
-        d_bias: [N] float32, added to: the sum of the gradients by the currents.
         d_input: [parts, K] float32, added to; or [parts, 0].
     """
     control = flush_denormals()
-    neurons, d_outputs = d_out.shape[1], d_out.ravel()
+    rows, neurons = d_out.shape
+    d_outputs = d_out.ravel()
     part = take_next(counter)
     while part < parts:
         for k in range(part, neurons // BLOCK, parts):
-            base, bias = np.uint64(k * inputs * BLOCK), load(width, d_bias, k * BLOCK)
-            for b in range(samples):
-                for i in range(steps - lag):
-                    t = steps - 1 - i
-                    d = load(width, d_outputs, (b * steps + t) * neurons + k * BLOCK)
-                    bias = add(bias, d)
-                    r = (first + b) * steps + t - lag
-                    begin = row_start[r]
-                    add_to_rows(width, d_weight, base, ids, begin, begin + spike_count[r], d)
-                    if d_input.shape[1] > 0:
-                        add_products(weight, base, ids, begin, row_start[r + 1], d, d_input[part])
-            store(d_bias, k * BLOCK, bias)
+            base = np.uint64(k * inputs * BLOCK)
+            for r in range(rows):
+                d = load(width, d_outputs, r * neurons + k * BLOCK)
+                begin = row_start[r]
+                add_to_rows(width, d_weight, base, ids, begin, begin + spike_count[r], d)
+                if d_input.shape[1] > 0:
+                    add_products(weight, base, ids, begin, row_start[r + 1], d, d_input[part])
         part = take_next(counter)
     restore_denormals(control)

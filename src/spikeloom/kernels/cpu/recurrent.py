@@ -10,7 +10,6 @@ import numpy as np
 
 from spikeloom.kernels.cpu.bits import (
     compress,
-    expand,
     finish,
     finished,
     flush_denormals,
@@ -22,12 +21,27 @@ from spikeloom.kernels.cpu.bits import (
 from spikeloom.kernels.cpu.columns import add_columns, columns_of_bits, columns_of_rows
 from spikeloom.kernels.cpu.compile import inlined, kernel
 from spikeloom.kernels.cpu.neuron import adjoint, load_parameters, load_states, step, store_states
-from spikeloom.kernels.cpu.simd import BLOCK, add, at_least, full, load, multiply, select, store
+from spikeloom.kernels.cpu.simd import (
+    BLOCK,
+    QUAD,
+    across,
+    add,
+    add_dot4,
+    at_least,
+    full,
+    load,
+    no_sums,
+    select,
+    store,
+    store_quad,
+)
 from spikeloom.kernels.cpu.sources import add_products, ahead, gather, ready, room
 
 _ZERO, _ONE = np.float32(0), np.float32(1)
 # Floats of currents that are made ahead of the neurons: half of a core's L2 cache.
 ROOM = 1 << 18
+# Lists of a chunk's spikes by neuron: the layer's own, and those from outside.
+LISTS = 2
 
 
 @kernel
@@ -76,8 +90,8 @@ def forward(
                 if stretch < steps:
                     ahead(width, source, currents, blocks, begin, made)
                 _forward_sample(
-                    width, neuron, source, currents, begin, made, recurrent, parameters, depth, valid, first_spike,
-                    b * steps, b * steps + t, size, batch, b, ids,
+                    width, neuron, source, currents, begin, made, recurrent, parameters.ravel(), depth, valid,
+                    first_spike, b * steps, b * steps + t, size, batch, b, ids,
                     spikes, near, margins[b], entries, last_state.ravel(),
                 )  # fmt: skip
         first = take_next(counter) * together
@@ -91,16 +105,19 @@ def _forward_sample(
     spikes, near, margins, entries, states,
 ):  # fmt: skip
     """Run `rows` steps of sample `b`, from row `row` on; its first is `first_row`."""
-    blocks, neurons = spikes.shape[0], parameters.shape[1]
-    zero, one, silent = full(width, _ZERO), full(width, _ONE), np.zeros(BLOCK, np.float32)
+    blocks = spikes.shape[0]
+    neurons = blocks * BLOCK
+    zero, one = full(width, _ZERO), full(width, _ONE)
     stride, stored = batch * neurons, np.uint64(entries[b])
     heard = _list(spikes, row - 1, ids) if row > first_row else _list(first_spike, b, ids)
     for r in range(row, row + rows):
         for k in range(blocks):
             at = k * BLOCK
-            before = spikes[k, r - 1] if r > first_row else first_spike[k, b]
-            inner = gather(width, recurrent, np.uint64(at * neurons), 0, silent, ids, np.uint64(0), heard)
-            p = load_parameters(width, neuron, parameters.ravel(), at, neurons)
+            before = first_spike[k, b]
+            if r > first_row:
+                before = spikes[k, r - 1]
+            inner = gather(width, zero, recurrent, np.uint64(at * neurons), ids, np.uint64(0), heard)
+            p = load_parameters(width, neuron, parameters, at, neurons)
             x = load_states(width, neuron, states, b * neurons + at, stride)
             outer = ready(width, source, currents, begin, made, k, r)
             x, margin = step(neuron, x, select(before, one, zero), add(outer, inner), p)
@@ -146,13 +163,14 @@ class Record(NamedTuple):
 class Upstream(NamedTuple):
     """The loss's derivatives by what the layer returned.
 
-    `active` is [K] float32, by each spike from outside, in the order of the output's rows; `row_end` [B * T] int64 says
-    where each row ends in it, and `spike_end` where the part of those that spiked ends. `last_state` is [S, B, N], by
-    the states after the last step, `last_spike` [B, N], by its spikes as part of the state.
+    `active` is [K] float32, by each spike from outside, in the order of the output's rows; `row_start` [B * T + 1]
+    int64 says where each row begins in it, and `spike_end` [B * T] where the part of those that spiked ends.
+    `last_state` is [S, B, N], by the states after the last step; `last_spike` [B, N], by its spikes as part of the
+    state.
     """
 
     active: Any
-    row_end: Any
+    row_start: Any
     spike_end: Any
     last_state: Any
     last_spike: Any
@@ -162,7 +180,7 @@ class Input(NamedTuple):
     """What the layer heard from outside: rows of ids, its weights and their gradients.
 
     `ids`, `row_start`, `spike_count` as in `Gathered`, of I inputs; `weight` and `d_weight` are flat [N / 64, I, 64].
-    `start` is [B, I + 1] uint32 and `steps` [K] uint32, room for the columns. `d_input` is [parts, K] float32, one row
+    `columns` has room for the spikes by input. `d_input` is [parts, K] float32, one row
     for each part of the blocks, or [parts, 0] where no gradient by the input is wanted. A dense input has no ids and
     I = 0.
     """
@@ -172,8 +190,7 @@ class Input(NamedTuple):
     spike_count: Any
     weight: Any
     d_weight: Any
-    start: Any
-    steps: Any
+    columns: Any
     d_input: Any
 
 
@@ -182,8 +199,7 @@ class Inner(NamedTuple):
 
     weight: Any
     d_weight: Any
-    start: Any
-    steps: Any
+    columns: Any
 
 
 @kernel
@@ -193,9 +209,9 @@ def backward(
 ):  # fmt: skip
     """Run some samples backward in time, and add up the gradients by the weights.
 
-    Samples come in chunks. A task is one sample of a chunk, whose adjoint runs through time, or one part of the blocks,
-    every `parts`-th of them, which takes in a chunk's adjoints. A chunk's blocks come after the next chunk's samples,
-    so that workers seldom wait for one another.
+    Samples come in chunks. A task is one sample of a chunk, whose adjoint runs through time; a list of the chunk's
+    spikes by neuron; or one part of the blocks, every `parts`-th, which takes in a chunk's adjoints. A chunk's blocks
+    come after the next chunk's samples, so that workers seldom wait for one another.
 
     Args:
         counter: shared task counter.
@@ -211,7 +227,7 @@ def backward(
         end: the one behind the last.
         chunk: how many samples a chunk has; nothing that is written for good depends on it.
         parts: how many parts the blocks are cut into, whatever the number of threads.
-        done: [2, chunks] int64 zeros: how many tasks of either kind each chunk has finished.
+        done: [3, chunks] int64 zeros: how many tasks of each kind the chunks have finished.
         d_current: [slots, N / 64, T, 64] float32, written: the adjoints of a few chunks' samples.
         d_bias: [N] float32, added to: the sum of the adjoints.
         d_state: [S, B, N] float32, written: by the states before the first step.
@@ -220,125 +236,172 @@ def backward(
     """
     control = flush_denormals()
     blocks, chunks, slots = record.spikes.shape[0], done.shape[1], d_current.shape[0]
-    neurons = parameters.shape[1]
-    ids, heard = np.empty(neurons, np.uint32), np.empty(neurons, np.float32)
-    samples_done, parts_done = done[0], done[1]
+    neurons = blocks * BLOCK
+    ids, heard = np.empty(neurons, np.uint32), np.empty(neurons + QUAD, np.float32)
+    reached = np.empty(neurons, np.float32)
+    samples_done, lists_done, parts_done = done[0], done[1], done[2]
+    # Taken out of their tuples here: inside the loops Numba would count references to them at each use.
+    spikes, near, kept, first_spike, slope, entry_end = record
+    active, row_start, spike_end = upstream.active, upstream.row_start, upstream.spike_end
+    last_state, last_spike, recurrent = upstream.last_state.ravel(), upstream.last_spike.ravel(), inner.weight
+    d_states, fed_back, d_firsts, parameters = d_state.ravel(), d_spike.ravel(), d_first.ravel(), parameters.ravel()
     task = take_next(counter)
-    while task < (chunks + 1) * (chunk + parts):
-        stage, place = task // (chunk + parts), task % (chunk + parts)
-        b = first + stage * chunk + place
-        if place < chunk and b < end:
+    while task < (chunks + 1) * (chunk + LISTS + parts):
+        stage, place = task // (chunk + LISTS + parts), task % (chunk + LISTS + parts)
+        begin, behind = first + stage * chunk, min(first + (stage + 1) * chunk, end)
+        if place < chunk and begin + place < end:
             # The slot may have been that of an earlier chunk's sample, which the blocks have to have taken in.
             earlier = stage - slots // chunk if slots < end - first else -1
             while earlier >= 0 and finished(parts_done, earlier) < parts:
                 pass
-            _list_columns(record, outside, inner, b, steps)
+            b = begin + place
             _backward_sample(
-                width, neuron, parameters, record, upstream, inner.weight, steps, b, ids, heard,
-                d_current[(b - first) % slots].ravel(), d_state.ravel(), d_spike.ravel(), d_first.ravel(),
+                width, neuron, parameters, spikes, near, kept, first_spike, slope, entry_end,
+                active, row_start, spike_end, last_state, last_spike, recurrent, steps, b, ids, heard, reached,
+                d_current[(b - first) % slots].ravel(), d_states, fed_back, d_firsts,
             )  # fmt: skip
             finish(samples_done, stage)
-        elif place >= chunk and stage > 0:
-            at, part = stage - 1, place - chunk
-            begin, behind = first + at * chunk, min(first + stage * chunk, end)
+        elif chunk <= place < chunk + LISTS and begin < end:
+            _list_columns(record, outside, inner, begin, behind, steps, stage, place == chunk)
+            finish(lists_done, stage)
+        elif place >= chunk + LISTS and stage > 0:
+            at, part = stage - 1, place - chunk - LISTS
+            begin, behind = begin - chunk, min(begin, end)
             # A part adds to what it made of the chunk before.
-            while finished(samples_done, at) < behind - begin or (at > 0 and finished(parts_done, at - 1) < parts):
+            while (
+                finished(samples_done, at) < behind - begin
+                or finished(lists_done, at) < LISTS
+                or (at > 0 and finished(parts_done, at - 1) < parts)
+            ):
                 pass
+            slot = (begin - first) % slots
+            d = d_current[slot : slot + behind - begin].ravel()
             for k in range(part, blocks, parts):
-                for b in range(begin, behind):
-                    _take_in(
-                        width, record, outside, inner, steps, b, k, part, neurons,
-                        d_current[(b - first) % slots].ravel(), d_bias,
-                    )  # fmt: skip
+                _take_in(width, record, outside, inner, begin, behind, steps, at, k, part, d, d_bias)
             finish(parts_done, at)
         task = take_next(counter)
     restore_denormals(control)
 
 
 @inlined
-def _list_columns(record, outside, inner, b, steps):
-    """Turn a sample's spikes, from outside and its own, into columns."""
-    inner_base = np.uint64(record.entry_end[b - 1]) if b > 0 else np.uint64(0)
-    columns_of_bits(record.spikes, b * steps, steps, inner.start[b], inner.steps, inner_base)
-    if outside.start.shape[1] > 1:
+def _list_columns(record, outside, inner, first, end, steps, chunk, own):
+    """Turn the spikes of a chunk's samples, the layer's own or those from outside, into columns."""
+    stride = record.spikes.shape[0] * steps
+    if own:
+        columns_of_bits(
+            record.spikes, first, end, steps, stride, inner.columns.start[chunk], inner.columns.places,
+            _first_entry(record, first),
+        )  # fmt: skip
+    elif outside.columns.start.shape[1] > 1:
         columns_of_rows(
-            outside.ids, outside.row_start, outside.spike_count, b * steps, steps,
-            outside.start[b], outside.steps, outside.row_start[b * steps],
+            outside.ids, outside.row_start, outside.spike_count, first, end, steps, stride,
+            outside.columns.start[chunk], outside.columns.places, outside.row_start[first * steps],
         )  # fmt: skip
 
 
 @inlined
-def _take_in(width, record, outside, inner, steps, b, k, part, neurons, d, d_bias):
-    """Add what sample `b` gives for block `k`; `d` holds its adjoints."""
-    first = np.uint64(k * steps * BLOCK)
+def _first_entry(record, b):
+    """Where the window entries of sample `b` begin; there are at least as many as spikes."""
+    return np.uint64(record.entry_end[b - 1]) if b > 0 else np.uint64(0)
+
+
+@inlined
+def _take_in(width, record, outside, inner, first, end, steps, chunk, k, part, d, d_bias):
+    """Add what a chunk's samples give for block `k`; `d` [b, N / 64, T, 64] flat holds their adjoints."""
+    blocks = record.spikes.shape[0]
+    neurons, inputs = blocks * BLOCK, outside.columns.start.shape[1] - 1
     bias = load(width, d_bias, k * BLOCK)
-    for t in range(steps):
-        bias = add(bias, load(width, d, first + np.uint64(t * BLOCK)))
+    for i in range((end - first) * steps):
+        bias = add(bias, load(width, d, ((i // steps * blocks + k) * steps + i % steps) * BLOCK))
     store(d_bias, k * BLOCK, bias)
-    base = np.uint64(record.entry_end[b - 1]) if b > 0 else np.uint64(0)
-    row = np.uint64(k * neurons * BLOCK)
-    add_columns(width, inner.d_weight, row, inner.start[b], inner.steps, base, d, first)
-    inputs = outside.start.shape[1] - 1
+    mine = d[k * steps * BLOCK :]
+    add_columns(
+        width, inner.d_weight, np.uint64(k * neurons * BLOCK), inner.columns.start[chunk], inner.columns.places,
+        _first_entry(record, first), mine,
+    )  # fmt: skip
+    row = np.uint64(k * inputs * BLOCK)
     if inputs > 0:
-        row = np.uint64(k * inputs * BLOCK)
-        begin = outside.row_start[b * steps]
-        add_columns(width, outside.d_weight, row, outside.start[b], outside.steps, begin, d, first)
-        if outside.d_input.shape[1] > 0:
-            for t in range(steps):
-                r = b * steps + t
-                add_products(
-                    outside.weight, row, outside.ids, outside.row_start[r], outside.row_start[r + 1],
-                    load(width, d, first + np.uint64(t * BLOCK)), outside.d_input[part],
-                )  # fmt: skip
+        add_columns(
+            width, outside.d_weight, row, outside.columns.start[chunk], outside.columns.places,
+            outside.row_start[first * steps], mine,
+        )  # fmt: skip
+    if outside.d_input.shape[1] > 0:
+        for r in range(first * steps, end * steps):
+            at = ((r // steps - first) * blocks * steps + r % steps) * BLOCK
+            add_products(
+                outside.weight, row, outside.ids, outside.row_start[r], outside.row_start[r + 1],
+                load(width, mine, at), outside.d_input[part],
+            )  # fmt: skip
 
 
 @inlined
 def _backward_sample(
-    width, neuron, parameters, record, upstream, recurrent, steps, b, ids, heard, d_current, states, fed_back, d_first
-):
+    width, neuron, parameters, spikes, near, kept, first_spike, slope, entry_end,
+    active, row_start, spike_end, last_state, last_spike, recurrent, steps, b, ids, heard, reached,
+    d_current, states, fed_back, d_first,
+):  # fmt: skip
     """Run one sample backward; its adjoints go into `d_current` [N / 64, T, 64]."""
-    blocks, neurons, batch = record.spikes.shape[0], parameters.shape[1], record.first_spike.shape[1]
+    blocks, batch = spikes.shape[0], first_spike.shape[1]
+    neurons = blocks * BLOCK
     zero, one, stride = full(width, _ZERO), full(width, _ONE), batch * neurons
-    last_state, last_spike = upstream.last_state.ravel(), upstream.last_spike.ravel()
     for k in range(blocks):
         at = b * neurons + k * BLOCK
         store_states(states, at, stride, load_states(width, neuron, last_state, at, stride))
         store(fed_back, at, load(width, last_spike, at))
-    entry = np.uint64(record.entry_end[b])
+        store(reached, k * BLOCK, zero)
+    entry = np.uint64(entry_end[b])
     for i in range(steps):
         t = steps - 1 - i
         r = b * steps + t
-        listed = _list(record.near, r, ids)
-        heard[: np.int64(listed)] = _ZERO
+        listed = _list(near, r, ids)
+        entry -= listed
         if t < steps - 1:
-            for k in range(blocks):
-                d_next = load(width, d_current, (k * steps + t + 1) * BLOCK)
-                row = np.uint64(k * BLOCK * neurons)
-                add_products(recurrent, row, ids, np.uint64(0), listed, d_next, heard)
-        fired, only_near = np.uint64(upstream.spike_end[r]), np.uint64(upstream.row_end[r])
-        for i_block in range(blocks):
-            k = blocks - 1 - i_block
-            at = k * BLOCK
-            spiked, inside, out = record.spikes[k, r], record.near[k, r], record.kept[k, r]
-            entry -= popcount(inside)
-            listed -= popcount(inside)
-            fired -= popcount(out & spiked)
-            only_near -= popcount(out & ~spiked)
-            outer = add(
-                add(expand(width, upstream.active, fired, out & spiked), expand(width, heard, listed, inside)),
-                add(
-                    expand(width, upstream.active, only_near, out & ~spiked),
-                    load(width, fed_back, b * neurons + at),
-                ),
-            )
-            p = load_parameters(width, neuron, parameters.ravel(), at, neurons)
-            x = load_states(width, neuron, states, b * neurons + at, stride)
-            before = record.spikes[k, r - 1] if t > 0 else record.first_spike[k, b]
-            x, fed, d = adjoint(
-                neuron, x, multiply(expand(width, record.slope, entry, inside), outer), select(before, one, zero), p
-            )
-            store_states(states, b * neurons + at, stride, x)
-            store(fed_back, b * neurons + at, fed + zero)
+            _hear(width, recurrent, steps, t + 1, blocks, ids, listed, d_current, heard)
+        else:
+            heard[: np.int64(listed)] = _ZERO
+        fired, only_near = np.uint64(row_start[r]), np.uint64(spike_end[r])
+        # The gradient by the margin of each neuron in its window; elsewhere it is zero.
+        for j in range(listed):
+            n = np.uint64(ids[j])
+            k_of, bit = n // np.uint64(BLOCK), np.uint64(1) << n % np.uint64(BLOCK)
+            outer = heard[j] + fed_back[np.uint64(b * neurons) + n]
+            if kept[k_of, r] & bit:
+                spiked = np.uint64((spikes[k_of, r] & bit) != np.uint64(0))
+                outer += active[fired if spiked else only_near]
+                fired += spiked
+                only_near += np.uint64(1) - spiked
+            reached[n] = slope[entry + np.uint64(j)] * outer
+        for k in range(blocks):
+            at = b * neurons + k * BLOCK
+            p = load_parameters(width, neuron, parameters, k * BLOCK, neurons)
+            x = load_states(width, neuron, states, at, stride)
+            before = first_spike[k, b]
+            if t > 0:
+                before = spikes[k, r - 1]
+            x, fed, d = adjoint(neuron, x, load(width, reached, k * BLOCK), select(before, one, zero), p)
+            store_states(states, at, stride, x)
+            store(fed_back, at, fed + zero)
             store(d_current, (k * steps + t) * BLOCK, d)
+        for j in range(listed):
+            reached[np.uint64(ids[j])] = _ZERO
     for k in range(blocks):
         store(d_first, b * neurons + k * BLOCK, load(width, d_current, k * steps * BLOCK))
+
+
+@inlined
+def _hear(width, recurrent, steps, t, blocks, ids, listed, d_current, heard):
+    """What the listed neurons hear of step `t` through the weights that they send their spikes by: V^T lam[t]."""
+    neurons, block, four = np.uint64(blocks * BLOCK), np.uint64(BLOCK), np.uint64(4)
+    i = np.uint64(0)
+    while i < listed:
+        last = listed - np.uint64(1)
+        a, b = np.uint64(ids[i]) * block, np.uint64(ids[min(i + np.uint64(1), last)]) * block
+        c, e = np.uint64(ids[min(i + np.uint64(2), last)]) * block, np.uint64(ids[min(i + np.uint64(3), last)]) * block
+        sums = no_sums(width)
+        for k in range(blocks):
+            base = np.uint64(k) * neurons * block
+            d = load(width, d_current, (k * steps + t) * BLOCK)
+            sums = add_dot4(sums, recurrent, base + a, base + b, base + c, base + e, d)
+        # The places behind the last are room.
+        store_quad(heard, i, across(sums))
+        i += four

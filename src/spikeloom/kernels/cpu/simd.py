@@ -277,6 +277,58 @@ def _sum_across(builder: ir.IRBuilder, sums: list[ir.Value], lanes) -> ir.Value:
     return total
 
 
+class SumsType(types.Type):
+    """Four vectors: inner products of a block with four rows, not yet summed across lanes."""
+
+    def __init__(self, lanes):
+        self.lanes = lanes
+        super().__init__(name=f"Sums({lanes})")
+
+
+@register_default(SumsType)
+class _SumsModel(models.PrimitiveModel):
+    def __init__(self, manager, sums: SumsType):
+        super().__init__(manager, sums, ir.ArrayType(ir.VectorType(_FLOAT, sums.lanes), QUAD))
+
+
+@intrinsic
+def no_sums(typing, width):
+    """Four sums of nothing."""
+
+    def generate(context, builder, signature, arguments):
+        return pack(builder, [ir.Constant(ir.VectorType(_FLOAT, width.lanes), [0.0] * width.lanes)] * QUAD)
+
+    return SumsType(width.lanes)(width), generate
+
+
+@intrinsic
+def add_dot4(typing, sums, array, i0, i1, i2, i3, block):
+    """Add the products of a block with the four rows of 64 numbers at i0 … i3 of a flat array."""
+
+    def generate(context, builder, signature, arguments):
+        lanes, vector = block.lanes, ir.VectorType(_FLOAT, block.lanes)
+        factors, totals = parts_of(builder, arguments[6]), parts_of(builder, arguments[0])
+        for place, position in enumerate((2, 3, 4, 5)):
+            at = at_index(context, builder, signature, arguments, position)
+            pointers = block_pointers(context, builder, array, arguments[1], at, lanes)
+            for pointer, factor in zip(pointers, factors, strict=True):
+                fused = [builder.load(pointer, align=4), factor, totals[place]]
+                totals[place] = call(builder, f"llvm.fma.v{lanes}f32", vector, fused)
+        return pack(builder, totals)
+
+    return sums(sums, array, i0, i1, i2, i3, block), generate
+
+
+@intrinsic
+def across(typing, sums):
+    """The four sums."""
+
+    def generate(context, builder, signature, arguments):
+        return _sum_across(builder, parts_of(builder, arguments[0]), sums.lanes)
+
+    return QuadType()(sums), generate
+
+
 @intrinsic
 def add_quad(typing, array, index, quad):
     """Add four numbers to a flat array from `index` on."""
@@ -284,6 +336,17 @@ def add_quad(typing, array, index, quad):
     def generate(context, builder, signature, arguments):
         pointer = _quad_pointer(context, builder, signature, arguments)
         builder.store(builder.fadd(builder.load(pointer, align=4), arguments[2]), pointer, align=4)
+        return context.get_dummy_value()
+
+    return types.none(array, index, quad), generate
+
+
+@intrinsic
+def store_quad(typing, array, index, quad):
+    """Write four numbers into a flat array from `index` on."""
+
+    def generate(context, builder, signature, arguments):
+        builder.store(arguments[2], _quad_pointer(context, builder, signature, arguments), align=4)
         return context.get_dummy_value()
 
     return types.none(array, index, quad), generate

@@ -87,9 +87,8 @@ def _is(argument, kind: type) -> bool:
 
 
 @inlined
-def gather(width, weight, base, start, bias, ids, begin, end):
-    """The sum of weight rows, on top of the bias."""
-    total = load(width, bias, start)
+def gather(width, total, weight, base, ids, begin, end):
+    """The sum of weight rows, on top of `total`."""
     for i in range(begin, end):
         total = add(total, load(width, weight, base + np.uint64(ids[i]) * np.uint64(BLOCK)))
     return total
@@ -127,8 +126,8 @@ def _current(width, source, k, r):
         def gathered(width, source, k, r):
             begin = source.row_start[r]
             return gather(
-                width, source.weight, np.uint64(k * source.inputs * BLOCK), k * BLOCK, source.bias, source.ids,
-                begin, begin + source.spike_count[r],
+                width, load(width, source.bias, k * BLOCK), source.weight, np.uint64(k * source.inputs * BLOCK),
+                source.ids, begin, begin + source.spike_count[r],
             )  # fmt: skip
 
         return gathered
