@@ -14,7 +14,7 @@ from spikeloom.checks import require
 from spikeloom.data.loader import Loader
 from spikeloom.ops.arrays import width
 from spikeloom.spikes import Spikes
-from spikeloom.train import guards, schedule, snapshot
+from spikeloom.train import chunks, guards, schedule, snapshot
 from spikeloom.train.checkpoint import Checkpoint
 from spikeloom.train.classifier import Classifier, fixed_chance
 from spikeloom.train.config import TrainingSettings
@@ -202,7 +202,8 @@ class Loop:
             return trained
         model, epoch = self.trainer.model, self.progress.epoch
         try:
-            return evaluate(model, self.validation, epoch, "validation", self.report, self._leave_if_asked)
+            chunk = chunks.length(self.settings)
+            return evaluate(model, self.validation, epoch, "validation", self.report, self._leave_if_asked, chunk)
         except Stopped:
             # Here, and not where it was raised: an evaluation has random numbers of its own.
             self._checkpoint()
@@ -259,6 +260,7 @@ def evaluate(
     split: str,
     report: Report,
     after_each: Callable[[], None] = lambda: None,
+    chunk: int | None = None,
 ) -> Metrics:
     """Loss, accuracy and activity on samples that are not trained on.
 
@@ -269,12 +271,13 @@ def evaluate(
         split: what the samples are called.
         report: where progress goes.
         after_each: called after each batch.
+        chunk: so many steps at a time; None: all at once.
     """
     tally = Tally()
     model.eval()
     with fixed_chance(), report.progress(split, len(loader)) as advance:
         for spikes, labels in tally.timed(loader):
-            output = model(spikes)
+            output = chunks.outputs(model, spikes, chunk)
             loss = model.loss(output, labels).item()
             tally.add(loss, model.objective.classes(output), labels, model.activity(spikes))
             advance()

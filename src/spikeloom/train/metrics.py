@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+import torch
 from jaxtyping import Int
 from torch import Tensor
 
@@ -29,7 +30,8 @@ class Metrics:
         samples_per_s: over the whole epoch, waiting for data and, once, compilation included.
         seconds: the epoch's duration, the same included.
         learning_rate: of the epoch's last training step; none where nothing is trained.
-        loader_share: the part of `seconds` spent waiting for data, from 0 to 1.
+        loader_share: the part of `seconds` that the loader took, from 0 to 1: waiting for data, or the processor time
+            that they took to prepare over the threads, whichever is more.
     """
 
     epoch: int
@@ -63,6 +65,7 @@ class Tally:
         activity: by layer, the sum over samples.
         seconds: what went by before the clock was started.
         waited_s: of all seconds, those spent waiting for data.
+        prepared_s: seconds of processor time in which data were prepared, beside the training.
     """
 
     samples: int = 0
@@ -71,6 +74,7 @@ class Tally:
     activity: dict[str, float] = field(default_factory=dict)
     seconds: float = 0.0
     waited_s: float = 0.0
+    prepared_s: float = 0.0
 
     def __post_init__(self) -> None:
         self._started = time.perf_counter() - self.seconds
@@ -92,6 +96,7 @@ class Tally:
             batch = next(rest, None)
             self.waited_s += time.perf_counter() - asked
             if batch is None:
+                self.prepared_s += getattr(batches, "busy_s", 0.0)
                 return
             yield batch
 
@@ -112,7 +117,7 @@ class Tally:
             samples_per_s=self.samples / seconds,
             seconds=seconds,
             learning_rate=learning_rate,
-            loader_share=min(1.0, self.waited_s / seconds),
+            loader_share=min(1.0, max(self.waited_s, self.prepared_s / torch.get_num_threads()) / seconds),
         )
 
 

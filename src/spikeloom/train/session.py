@@ -10,7 +10,7 @@ import torch
 from spikeloom.checks import InputError, require
 from spikeloom.data.loader import Loader
 from spikeloom.nn import init
-from spikeloom.train import checkpoint, logs, memory, recipes, settings
+from spikeloom.train import checkpoint, chunks, logs, memory, recipes, settings
 from spikeloom.train import run as runs
 from spikeloom.train.checkpoint import Checkpoint
 from spikeloom.train.classifier import Classifier
@@ -123,7 +123,8 @@ class _Session:
                 run.show_on_tensorboard()
             best = self._train(found)
             _draw(run, model, batches)
-            test = evaluate(model, batches.test, best.epoch, "test", self.report)
+            chunk = chunks.length(config.training)
+            test = evaluate(model, batches.test, best.epoch, "test", self.report, chunk=chunk)
             # The last thing: a run with a line of its test is finished.
             run.record(test)
         except KeyboardInterrupt:
@@ -235,13 +236,14 @@ def evaluate_run(folder: Path, data: str | None, split: str, report: Report | No
     report = report or Report()
     model = runs.load(folder)
     config = settings.from_toml(folder / runs.CONFIG)
-    changed = replace(config.data, path=data or config.data.path, jitter_pixels=0, time_skew=0.0, event_drop=0.0)
+    changed = replace(config.data, path=data or config.data.path)
     with computing(config.training):
         loader = getattr(loaders(replace(config, data=changed)), split)
         if loader is None:
             raise InputError(f"split: expected train or test, got {split}; the run held nothing out (validation = 0)")
+        loader.augment = None
         _convert(loader, report)
-        metrics = evaluate(model, loader, _chosen_epoch(folder), split, report)
+        metrics = evaluate(model, loader, _chosen_epoch(folder), split, report, chunk=chunks.length(config.training))
     report.line(
         f"{split} accuracy {metrics.accuracy:.2%}, loss {metrics.loss:.4f}, {metrics.samples_per_s:.0f} samples/s\n"
         f"activity {activity_in_words(metrics.activity)}"
