@@ -127,3 +127,12 @@ def test_rates_are_fractions(rate: float, dense: torch.Tensor) -> None:
 def test_no_spike_at_all_is_a_loss_like_any_other() -> None:
     silent = Spikes.from_dense(torch.zeros(STEPS, BATCH, CLASSES))
     assert losses.cross_entropy_on_spike_sum(silent, LABELS).item() == pytest.approx(math.log(CLASSES))
+
+
+def test_the_most_likely_class_counts_how_sure_a_step_is() -> None:
+    # Two steps lean a little towards class 0, one is sure of class 1.
+    output = torch.tensor([[[0.1, 0.0]], [[0.1, 0.0]], [[0.0, 5.0]]])
+    assert losses.majority_vote(output).tolist() == [0]
+    assert losses.most_likely(output).tolist() == [1]
+    # What is added to all classes of a step says nothing.
+    assert losses.most_likely(output + torch.tensor([100.0, -3.0, 7.0])[:, None, None]).tolist() == [1]

@@ -129,6 +129,14 @@ def majority_vote(output: Output) -> Int[Tensor, "B"]:
     return dense.new_zeros(dense.shape[1:]).scatter_add_(1, votes, torch.ones_like(votes, dtype=dense.dtype)).argmax(1)
 
 
+def most_likely(output: Output) -> Int[Tensor, "B"]:
+    """The class whose log-probabilities, added over the steps, are highest; the first of equals.
+
+    Each step counts by how sure it is, where in `majority_vote` all count the same.
+    """
+    return functional.log_softmax(_dense(output), 2).sum(0).argmax(1)
+
+
 @dataclass(frozen=True)
 class Objective:
     """A loss and the reading of an output as a class that belongs to it.
@@ -148,6 +156,7 @@ OBJECTIVES = {
     "spike_sum": Objective(cross_entropy_on_spike_sum, most_spikes),
     "max_membrane": Objective(cross_entropy_on_max_membrane, highest_membrane),
     "per_step": Objective(cross_entropy_per_step, majority_vote, "mean"),
+    "per_step_likelihood": Objective(cross_entropy_per_step, most_likely, "mean"),
     "summed_over_steps": Objective(cross_entropy_summed_over_steps, majority_vote, "sum"),
     "spike_count_error": Objective(mean_squared_error_on_spike_counts, most_spikes),
 }

@@ -111,7 +111,9 @@ class NetworkSettings:
     sparse: Literal["auto"] | bool = "auto"
     readout: Literal["li", "linear", "spikes"] = "li"
     readout_beta: float = 0.95
-    loss: Literal["spike_sum", "max_membrane", "per_step", "summed_over_steps", "spike_count_error"] = "spike_sum"
+    loss: Literal[
+        "spike_sum", "max_membrane", "per_step", "per_step_likelihood", "summed_over_steps", "spike_count_error"
+    ] = "spike_sum"
 
     def __post_init__(self) -> None:
         require(all(n >= 1 for n in self.hidden), "hidden", "layer sizes of at least 1", list(self.hidden))
