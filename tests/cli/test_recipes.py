@@ -19,7 +19,7 @@ def test_the_table_has_a_line_for_each_recipe(capsys: pytest.CaptureFixture[str]
 
 
 def test_measure_prints_a_speed_for_each(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(measure, "measure", lambda config: 123.4)
+    monkeypatch.setattr(measure, "measure", lambda config: measure.Measured(123.4, 0.0123))
     assert cli.main(["recipes", "--measure"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[:3] for line in lines] == [[name, "123", "samples/s"] for name in recipes.names()]

@@ -21,7 +21,7 @@ def add(commands: "Commands") -> None:
     """Add the command."""
     about = "list the recipes that spikeloom train knows, with their size and expected time"
     parser = commands.add_parser("recipes", help=about, description=about, **epilog(EXAMPLES))
-    parser.add_argument("--measure", action="store_true", help="train each for seconds, and print samples a second")
+    parser.add_argument("--measure", action="store_true", help="train each for seconds; print its speed")
     parser.add_argument("--threads", metavar="N", type=int, help="worker threads; all processors if not given")
     parser.set_defaults(command=_recipes)
 
@@ -91,7 +91,8 @@ def _measure(configs: "list[Config]", threads: int | None) -> int:
     require(threads is None or threads >= 1, "--threads", "at least 1", threads)
     for config in configs:
         with computing(replace(config.training, threads=threads)):
-            speed = measure.measure(config)
+            found = measure.measure(config)
         data = "" if measure.has_data(config) else "  on random events"
-        print(f"{config.recipe:<12} {speed:8.0f} samples/s{data}", flush=True)
+        share = f"loader {found.loader_share:6.1%} of the time"
+        print(f"{config.recipe:<12} {found.samples_per_s:8.0f} samples/s  {share}{data}", flush=True)
     return 0

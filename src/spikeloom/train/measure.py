@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+import torch
 from jaxtyping import Int64
 
 from spikeloom.data import catalogue, places
@@ -90,14 +91,25 @@ def has_data(config: Config) -> bool:
     return not entry.holds or entry.find(places.recordings(entry.name)) is not None
 
 
-def measure(config: Config) -> float:
+@dataclass(frozen=True)
+class Measured:
+    """How a recipe trains.
+
+    Args:
+        samples_per_s: by the median step, with all that it does and the wait for its batch.
+        loader_share: what the loader takes of the time: waiting for it, or its processor time over the threads,
+            whichever is more, from 0 to 1.
+    """
+
+    samples_per_s: float
+    loader_share: float
+
+
+def measure(config: Config) -> Measured:
     """Train a recipe for a few seconds.
 
     Where its recordings are not here, random events of the same shape and number stand in for them; the time that a
     training step takes depends on little else.
-
-    Returns:
-        Samples a second by the median step, with all that it does and the wait for its batch.
     """
     loader = loaders(config).train if has_data(config) else _stand_in(config)
     model = runs.classifier(config, loader.dataset.sensor, loader.dataset.classes).train()
@@ -106,20 +118,25 @@ def measure(config: Config) -> float:
     trainer = trainer_for(model, config.training, len(loader))
     trainer.done = FIRST_STEP
     taken: list[float] = []  # seconds a sample
+    total = waited = prepared = 0.0
     while sum(taken[WARM_STEPS:]) * config.data.batch_size < LEAST_S:
-        last = time.perf_counter()
+        warm, start = len(taken) >= WARM_STEPS, time.perf_counter()
+        last = start
         for spikes, labels in loader:
             trainer.step(spikes, labels, f"step {len(taken) + 1}")
             now = time.perf_counter()
             taken.append((now - last) / len(labels))
             last = now
-    return 1 / float(np.median(taken[WARM_STEPS:]))
+        if warm:
+            total, waited, prepared = total + last - start, waited + loader.waited_s, prepared + loader.busy_s
+    share = max(waited, prepared / torch.get_num_threads()) / max(total, 1e-9)
+    return Measured(1 / float(np.median(taken[WARM_STEPS:])), share)
 
 
 def _stand_in(config: Config) -> Loader:
     data, shape = config.data, SHAPES[config.data.dataset]
     return Loader(
-        Noise(shape, data.dt_ms * data.steps, data.steps, samples=4 * data.batch_size),
+        Noise(shape, data.dt_ms * data.steps, data.steps, samples=16 * data.batch_size),
         batch_size=data.batch_size,
         dt_ms=data.dt_ms,
         steps=data.steps,
