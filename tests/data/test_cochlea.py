@@ -7,10 +7,10 @@ import pytest
 
 from spikeloom.checks import InputError
 from spikeloom.data.cochlea import Cochlea, _Neurons, _window_and_bank
-from spikeloom.data.events import Events
+from spikeloom.data.events import Events, Sensor
 
 RATE_HZ = 8000
-SMALL = Cochlea(channels=70)
+SMALL = Cochlea(thresholds=(0.3, 0.6), delays=1)  # 70 channels
 
 
 def tone(hz: float, *, seconds: float = 0.3, loudness: float = 8000.0) -> np.ndarray:
@@ -26,13 +26,32 @@ def columns(events: Events) -> tuple[list[int], list[int]]:
 
 
 @pytest.mark.parametrize("hz", [200, 500, 1000, 2000, 3500])
-def test_a_tone_is_heard_most_by_the_channels_tuned_to_it(hz: int) -> None:
-    # channels are equally spaced in mel = 2595 log10(1 + f / 700)
+def test_a_tone_is_heard_most_by_the_bands_tuned_to_it(hz: int) -> None:
+    # bands are equally spaced in mel = 2595 log10(1 + f / 700)
     low, high, mine = (2595 * np.log10(1 + f / 700) for f in (SMALL.lowest_hz, SMALL.highest_hz, hz))
-    expected = (mine - low) / (high - low) * (SMALL.channels - 1)
-    heard = np.bincount(replace(SMALL, spread=0.0).encode(tone(hz), RATE_HZ, "tone").x, minlength=SMALL.channels)
-    loudest = np.flatnonzero(heard == heard.max()).mean()
-    assert abs(loudest - expected) < 2
+    expected = (mine - low) / (high - low) * (SMALL.bands - 1)
+    heard = np.bincount(SMALL.encode(tone(hz), RATE_HZ, "tone").x % SMALL.bands, minlength=SMALL.bands)
+    assert abs(np.flatnonzero(heard == heard.max()).mean() - expected) < 1
+
+
+def test_the_louder_a_band_the_more_of_its_fibres_fire() -> None:
+    cochlea = Cochlea(delays=1)
+    band = 28  # around 2.5 kHz
+    fibres = []
+    for loudness in (0, 50, 500, 8000):
+        heard = cochlea.encode(tone(300) + tone(2500, loudness=loudness), RATE_HZ, "tones").x
+        fibres.append(len(np.unique(heard[heard % cochlea.bands == band])))
+    assert fibres == [0, 1, 3, 4]
+
+
+def test_delay_lines_repeat_what_is_heard() -> None:
+    once = replace(SMALL, delays=1).encode(noise(), RATE_HZ, "noise")
+    lines = replace(SMALL, delays=3, delay_ms=50).encode(noise(), RATE_HZ, "noise").check(Sensor(210, 1, 1), "noise")
+    assert len(lines) == 3 * len(once)
+    for line in range(3):
+        mine = lines.x // 70 == line
+        np.testing.assert_array_equal(lines.t_us[mine], once.t_us + line * 50_000)
+        np.testing.assert_array_equal(lines.x[mine] % 70, once.x)
 
 
 def test_spikes_are_a_recording_of_the_sensor_and_the_same_each_time() -> None:
@@ -58,24 +77,23 @@ def test_blocks_of_frames_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_neurons_follow_their_equation() -> None:
-    cochlea = Cochlea(channels=1, tau_ms=10, threshold_ms=3, spread=0, refractory_ms=2)
+    cochlea = Cochlea(bands=1, tau_ms=10, thresholds=(0.32,), refractory_ms=2)
     spikes = _Neurons(cochlea).fire(np.ones((12, 1)))[:, 0]
-    # 1, 1.905, 2.724, 3.464: the fourth frame fires; two frames rest; then the same again
+    # 1 - exp(-t / 10) is 0.095, 0.181, 0.259, 0.330: the fourth frame fires; two frames rest; then the same again
     assert np.flatnonzero(spikes).tolist() == [3, 9]
+
+
+@pytest.mark.parametrize(("drive", "fires"), [(0.59, False), (0.61, True)])
+def test_a_threshold_is_the_steady_drive_that_just_makes_a_fibre_fire(drive: float, fires: bool) -> None:
+    neurons = _Neurons(Cochlea(bands=1, thresholds=(0.6,)))
+    assert neurons.fire(np.full((400, 1), drive)).any() == fires
 
 
 def test_every_band_weighs_to_one() -> None:
     window, bank = _window_and_bank(Cochlea(), RATE_HZ)
     assert window.shape == (200,)
-    assert bank.shape == (700, 129)
+    assert bank.shape == (35, 129)
     np.testing.assert_allclose(np.asarray(bank.sum(1)).ravel(), 1, rtol=1e-12)
-
-
-def test_neighbours_differ_in_threshold_by_the_spread() -> None:
-    thresholds = _Neurons(Cochlea(threshold_ms=10, spread=0.5))._threshold
-    assert thresholds.min() >= 5
-    assert thresholds.max() <= 15
-    assert np.ptp(thresholds[100:110]) > 8
 
 
 @pytest.mark.parametrize(
@@ -83,13 +101,13 @@ def test_neighbours_differ_in_threshold_by_the_spread() -> None:
     [
         (np.zeros(800, np.int16), "silence (800 samples)"),
         (np.zeros(0, np.int16), "silence (0 samples)"),
-        (tone(500)[:9], "none"),
+        (tone(500)[:3], "none"),
     ],
 )
-def test_sound_that_no_channel_hears_is_an_error(sound: np.ndarray, got: str) -> None:
+def test_sound_that_no_fibre_hears_is_an_error(sound: np.ndarray, got: str) -> None:
     with pytest.raises(InputError) as error:
         SMALL.encode(sound, RATE_HZ, "a.wav")
-    assert str(error.value).startswith("a.wav: expected sound in which a channel fires, got ")
+    assert str(error.value).startswith("a.wav: expected sound in which a fibre fires, got ")
     assert got in str(error.value)
     assert "leave it out" in str(error.value)
 
@@ -104,22 +122,27 @@ def test_a_sampling_rate_too_low_is_an_error() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"channels": 0}, "channels: expected from 1 to 32767, got 0"),
-        ({"channels": 32768}, "channels: expected"),
+        ({"bands": 0}, "bands: expected at least 1, got 0"),
+        ({"delays": 0}, "delays: expected at least 1, got 0"),
+        ({"delays": 235}, "channels: expected up to 32767, got 32900; lower bands or delays"),
         ({"lowest_hz": 4000.0}, "highest_hz: expected above 4000.0, got 3900.0"),
         ({"tau_ms": 0.0}, "tau_ms: expected a number above 0, got 0.0"),
         ({"range_db": float("nan")}, "range_db: expected a number above 0, got nan"),
-        ({"spread": 1.0}, "spread: expected from 0 below 1, got 1.0"),
+        ({"thresholds": ()}, "thresholds: expected numbers above 0, one a fibre, got ()"),
+        ({"thresholds": (0.5, 0.0)}, "thresholds: expected numbers above 0, one a fibre, got (0.5, 0.0)"),
+        ({"delay_ms": -1.0}, "delay_ms: expected 0 or above, got -1.0"),
         ({"refractory_ms": -1.0}, "refractory_ms: expected 0 or above, got -1.0"),
         ({"window_ms": 0.5}, "window_ms: expected from 1.0 to 1000, got 0.5"),
     ],
 )
-def test_settings_out_of_range_are_errors(settings: dict[str, float], message: str) -> None:
+def test_settings_out_of_range_are_errors(settings: dict[str, object], message: str) -> None:
     with pytest.raises(InputError) as error:
         Cochlea(**settings)  # type: ignore[arg-type]
     assert str(error.value).startswith(message)
 
 
 def test_a_band_between_two_frequencies_is_an_error() -> None:
-    with pytest.raises(InputError, match="band_mel: expected bands that hold a frequency, got 1.0; .* raise band_mel"):
-        Cochlea(band_mel=1.0).encode(noise(), RATE_HZ, "a.wav")
+    with pytest.raises(
+        InputError, match="width_mel: expected bands that hold a frequency, got 1.0; .* raise width_mel"
+    ):
+        Cochlea(width_mel=1.0).encode(noise(), RATE_HZ, "a.wav")

@@ -14,7 +14,7 @@ from spikeloom.data.fsdd import FSDD, decode_wav
 REAL = Path(__file__).parents[3] / "shared" / "data" / "fsdd"
 
 SOUND = np.rint(3000 * np.sin(np.arange(1600) * 0.5)).astype(np.int16)
-SMALL = Cochlea(channels=70)
+SMALL = Cochlea(thresholds=(0.3, 0.6), delays=1)  # 70 channels
 
 
 def wav(samples: np.ndarray = SOUND, *, rate: int = 8000, kind: int = 1, channels: int = 1, bits: int = 16) -> bytes:

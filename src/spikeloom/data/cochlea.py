@@ -3,7 +3,7 @@
 Its stages are those with which the Spiking Heidelberg Digits were made (Cramer, Stradmann, Schemmel and Zenke, "The
 Heidelberg Spiking Data Sets for the Systematic Evaluation of Spiking Neural Networks", IEEE TNNLS 33(7), 2022), each
 in its simplest form: a filter bank for the basilar membrane, compression for the hair cells, integrate-and-fire neurons
-for the auditory nerve. Channels are equally spaced in mel (Stevens, Volkmann and Newman 1937, in the form of
+for the auditory nerve. Bands are equally spaced in mel (Stevens, Volkmann and Newman 1937, in the form of
 O'Shaughnessy, "Speech Communication", 1987).
 """
 
@@ -20,7 +20,6 @@ from spikeloom.checks import require
 from spikeloom.data.events import Events, Sensor
 
 BLOCK_FRAMES = 128  # are computed at a time: they stay in a cache, and memory does not grow with a recording's length
-GOLDEN = (math.sqrt(5) - 1) / 2
 SILENT = 1e-30  # stands for no power at all, whose logarithm has no value
 
 
@@ -28,56 +27,73 @@ SILENT = 1e-30  # stands for no power at all, whose logarithm has no value
 class Cochlea:
     """How sound becomes spikes.
 
-        level[t, c] = 10 log10(power of the sound at frame t in the band of c / power of the loudest frame)
-        drive[t, c] = max(0, 1 + level[t, c] / range_db)
-        u[t, c] = exp(-frame_ms / tau_ms) u[t-1, c] + frame_ms drive[t, c], set to 0 by a spike and while refractory
-        spike where u[t, c] >= threshold_ms (1 + spread g[c]), with g[c] fixed, from -1 to 1
+        level[t, b] = 10 log10(power of frame t in band b / power of the loudest frame)
+        drive[t, b] = max(0, 1 + level[t, b] / range_db)
+        u[t, b, f] = a u[t-1, b, f] + (1 - a) drive[t, b], with a = exp(-frame_ms / tau_ms); a spike sets it to 0
+        fibre f of band b spikes where u[t, b, f] >= thresholds[f]
 
-    Loudness is relative to the recording's own loudest frame, so that it does not matter how far away the speaker was.
-    Neighbouring channels hear almost the same, but differ in threshold, as fibres of one hair cell do (Liberman 1978):
-    the louder a band, the more of its channels fire. g follows the golden ratio, so that any run of channels holds
-    thresholds of all heights.
+    Loudness is relative to the recording's own loudest frame, so it does not matter how far away the speaker was. The
+    fibres of a band differ in threshold, as those of a hair cell do (Liberman, "Auditory-nerve response from cats
+    raised in a low-noise chamber", JASA 63, 1978): the louder the band, the more of them fire.
+
+    Each fibre comes with delay lines, which repeat its spikes later, so that a network sees beside the sound of now
+    what came before it; without, it tells words apart by their mean spectrum alone. Delays are worth much in the
+    recognition of speech (Hammouamri, Khalfaoui-Hassani and Masquelier, "Learning Delays in Spiking Neural Networks
+    using Dilated Convolutions with Learnable Spacings", ICLR 2024).
+
+    Channel `(delay * fibres + fibre) * bands + band`: neighbours are neighbours in frequency.
 
     Args:
-        channels: how many, from 1 to 32,767.
-        lowest_hz: centre of channel 0, above 0.
-        highest_hz: centre of the last channel, above `lowest_hz` and at most half the sound's sampling rate.
-        band_mel: half the base of each channel's triangular band, in mel.
-        window_ms: length of sound that a frame looks at, under a Hann window.
+        bands: of frequency, at least 1.
+        lowest_hz: centre of band 0, above 0.
+        highest_hz: centre of the last band, above `lowest_hz` and at most half the sound's sampling rate.
+        width_mel: half the base of each triangular band, in mel.
+        window_ms: length of sound that a frame looks at, under a Hann window; up to 1000.
         frame_ms: time between frames, and of the neurons' steps.
-        range_db: how far below the recording's loudest frame a band stops driving its channels.
+        range_db: how far below the recording's loudest frame a band stops driving its fibres.
         tau_ms: time constant of the neurons' leak.
-        threshold_ms: how long the strongest drive would take to make a channel fire, without leak, on average.
-        spread: by how much thresholds differ, relative to their mean, from 0 below 1.
-        refractory_ms: how long a channel is silent after a spike.
+        thresholds: of each fibre of a band, above 0: the steady drive that just makes it fire.
+        refractory_ms: how long a fibre is silent after a spike.
+        delays: how many channels each fibre has, at least 1: the first with no delay, each other `delay_ms` later.
+        delay_ms: between two of them, 0 or above.
 
     Raises:
-        InputError: a number out of its range.
+        InputError: a number out of its range; more than 32,767 channels.
     """
 
-    channels: int = 700
+    bands: int = 35
     lowest_hz: float = 80.0
     highest_hz: float = 3900.0
-    band_mel: float = 100.0
+    width_mel: float = 100.0
     window_ms: float = 25.0
     frame_ms: float = 1.0
-    range_db: float = 50.0
+    range_db: float = 60.0
     tau_ms: float = 40.0
-    threshold_ms: float = 40.0
-    spread: float = 0.9
-    refractory_ms: float = 5.0
+    thresholds: tuple[float, ...] = (0.2, 0.4, 0.6, 0.8)
+    refractory_ms: float = 15.0
+    delays: int = 5
+    delay_ms: float = 90.0
 
     def __post_init__(self) -> None:
-        require(1 <= self.channels < 1 << 15, "channels", "from 1 to 32767", self.channels)
-        require(
-            0 < self.lowest_hz < self.highest_hz < math.inf, "highest_hz", f"above {self.lowest_hz}", self.highest_hz
-        )
-        for name in ("band_mel", "window_ms", "frame_ms", "range_db", "tau_ms", "threshold_ms"):
+        for name in ("bands", "delays"):
+            require(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))
+        above = f"above {self.lowest_hz}"
+        require(0 < self.lowest_hz < self.highest_hz < math.inf, "highest_hz", above, self.highest_hz)
+        for name in ("width_mel", "window_ms", "frame_ms", "range_db", "tau_ms"):
             value = getattr(self, name)
             require(0 < value < math.inf, name, "a number above 0", value)
-        require(0 <= self.spread < 1, "spread", "from 0 below 1", self.spread)
-        require(0 <= self.refractory_ms < math.inf, "refractory_ms", "0 or above", self.refractory_ms)
+        for name in ("refractory_ms", "delay_ms"):
+            value = getattr(self, name)
+            require(0 <= value < math.inf, name, "0 or above", value)
+        positive = len(self.thresholds) > 0 and all(0 < value < math.inf for value in self.thresholds)
+        require(positive, "thresholds", "numbers above 0, one a fibre", self.thresholds)
         require(self.frame_ms <= self.window_ms <= 1000, "window_ms", f"from {self.frame_ms} to 1000", self.window_ms)
+        require(self.channels < 1 << 15, "channels", "up to 32767", self.channels, "lower bands or delays")
+
+    @property
+    def channels(self) -> int:
+        """How many channels there are: bands times fibres times delays."""
+        return self.bands * len(self.thresholds) * self.delays
 
     @property
     def sensor(self) -> Sensor:
@@ -93,36 +109,43 @@ class Cochlea:
             source: the recording, as an error names it.
 
         Raises:
-            InputError: a sampling rate too low for `highest_hz`, or sound in which no channel fires.
+            InputError: a sampling rate too low for `highest_hz`, or sound in which no fibre fires.
         """
         enough = 2 * self.highest_hz <= rate_hz
         require(enough, f"{source}: sampling rate", f"at least {2 * self.highest_hz:g} Hz", rate_hz, "lower highest_hz")
-        neurons, frames, channels = _Neurons(self), [], []
+        neurons, frames, fibres = _Neurons(self), [], []
         start = 0
         for drive in _drives(self, samples, rate_hz):
-            frame, channel = np.nonzero(neurons.fire(drive))
+            frame, fibre = np.nonzero(neurons.fire(np.tile(drive, len(self.thresholds))))
             frames.append(frame + start)
-            channels.append(channel.astype(np.int16))
+            fibres.append(fibre)
             start += len(drive)
-        frame, channel = np.concatenate(frames), np.concatenate(channels)
+        events = self._delayed(np.concatenate(frames), np.concatenate(fibres))
         heard = f"silence ({len(samples)} samples)" if len(samples) == 0 or not np.ptp(samples) else "none"
-        require(len(frame) > 0, source, "sound in which a channel fires", heard, "leave it out, or lower threshold_ms")
-        t_us = np.rint(frame * (1000 * self.frame_ms)).astype(np.int64)
-        return Events(t_us, channel, np.zeros(len(t_us), np.int16), np.zeros(len(t_us), np.uint8))
+        require(len(events) > 0, source, "sound in which a fibre fires", heard, "leave it out, or lower the thresholds")
+        return events
+
+    def _delayed(self, frame: np.ndarray, fibre: np.ndarray) -> Events:
+        """The spikes on all delay lines, in the order of time, and within it of channels."""
+        delay = np.arange(self.delays)[:, None]
+        t_us = np.rint(1000 * (frame * self.frame_ms + delay * self.delay_ms)).astype(np.int64).ravel()
+        channel = (delay * (self.bands * len(self.thresholds)) + fibre).astype(np.int16).ravel()
+        order = np.lexsort((channel, t_us))
+        nothing = np.zeros(len(order), np.int16)
+        return Events(t_us[order], channel[order], nothing, nothing.astype(np.uint8))
 
 
 class _Neurons:
-    """One integrate-and-fire neuron a channel; their state lasts from one block of frames to the next."""
+    """One integrate-and-fire neuron a fibre; their state lasts from one block of frames to the next."""
 
     def __init__(self, cochlea: Cochlea) -> None:
-        height = 2 * (np.arange(cochlea.channels) * GOLDEN % 1) - 1
-        self._threshold = cochlea.threshold_ms * (1 + cochlea.spread * height) / cochlea.frame_ms
         self._decay = math.exp(-cochlea.frame_ms / cochlea.tau_ms)
+        self._threshold = np.repeat(cochlea.thresholds, cochlea.bands) / (1 - self._decay)  # for u in units of 1 - a
         self._refractory = round(cochlea.refractory_ms / cochlea.frame_ms)
-        self._u, self._awake = np.zeros(cochlea.channels), np.zeros(cochlea.channels, np.int64)
+        self._u, self._awake = np.zeros(len(self._threshold)), np.zeros(len(self._threshold), np.int64)
         self._frame = 0
 
-    def fire(self, drive: Float64[np.ndarray, "T C"]) -> Bool[np.ndarray, "T C"]:
+    def fire(self, drive: Float64[np.ndarray, "T F"]) -> Bool[np.ndarray, "T F"]:
         """The spikes of the next frames."""
         u, awake, spikes = self._u, self._awake, np.empty(drive.shape, bool)
         for current, spike in zip(drive, spikes, strict=True):
@@ -136,7 +159,7 @@ class _Neurons:
         return spikes
 
 
-def _drives(cochlea: Cochlea, samples: np.ndarray, rate_hz: int) -> Iterator[Float64[np.ndarray, "T C"]]:
+def _drives(cochlea: Cochlea, samples: np.ndarray, rate_hz: int) -> Iterator[Float64[np.ndarray, "T B"]]:
     """What drives the neurons, block by block; at least one block."""
     hop, length = _frame_and_window(cochlea, rate_hz)
     window, bank = _window_and_bank(cochlea, rate_hz)
@@ -161,7 +184,7 @@ def _spectrum(frames: Float64[np.ndarray, "T L"], window: np.ndarray, bank: Any)
 
 @lru_cache(maxsize=4)
 def _window_and_bank(cochlea: Cochlea, rate_hz: int) -> tuple[np.ndarray, Any]:
-    """The window `[L]`, and the triangular bands `[C, F]` as a sparse matrix; each band's weights add up to 1."""
+    """The window `[L]`, and the triangular bands `[B, F]` as a sparse matrix; each band's weights add up to 1."""
     from scipy import sparse  # takes a moment to import
 
     length = _frame_and_window(cochlea, rate_hz)[1]
@@ -169,11 +192,11 @@ def _window_and_bank(cochlea: Cochlea, rate_hz: int) -> tuple[np.ndarray, Any]:
     # A band must be wider than the distance of two frequencies, or it could fall between them.
     spacing_hz = rate_hz / bins
     frequencies = _mel(np.arange(bins // 2 + 1) * spacing_hz)
-    centres = np.linspace(_mel(cochlea.lowest_hz), _mel(cochlea.highest_hz), cochlea.channels)
-    bank = np.maximum(0.0, 1 - np.abs(frequencies - centres[:, None]) / cochlea.band_mel)
+    centres = np.linspace(_mel(cochlea.lowest_hz), _mel(cochlea.highest_hz), cochlea.bands)
+    bank = np.maximum(0.0, 1 - np.abs(frequencies - centres[:, None]) / cochlea.width_mel)
     total = bank.sum(1, keepdims=True)
-    remedy = f"frequencies lie {spacing_hz:g} Hz apart; raise band_mel or window_ms"
-    require(bool((total > 0).all()), "band_mel", "bands that hold a frequency", cochlea.band_mel, remedy)
+    remedy = f"frequencies lie {spacing_hz:g} Hz apart; raise width_mel or window_ms"
+    require(bool((total > 0).all()), "width_mel", "bands that hold a frequency", cochlea.width_mel, remedy)
     return np.hanning(length + 2)[1:-1], sparse.csr_matrix(bank / total)
 
 
