@@ -51,7 +51,7 @@ class Entry:
         return None
 
 
-def open_dataset(name: str, path: str | os.PathLike[str] | None, split: str) -> Dataset:
+def open_dataset(name: str, path: str | os.PathLike[str] | None = None, split: str = "train") -> Dataset:
     """Open a split of a data set.
 
     Args:
