@@ -97,6 +97,25 @@ def test_a_dead_layer_is_warned_of_once(data: Path) -> None:
     assert said.count("warning: layer 2 is dead: activity 0.00%") == 1
 
 
+@pytest.mark.parametrize(("layer", "what"), [(0, "membranes"), (2, "outputs")])
+def test_values_that_are_not_finite_in_validation_are_an_error(data: Path, layer: int, what: str) -> None:
+    training = looped(small_config(data, readout="linear"), Memory())
+    with torch.no_grad():
+        training.trainer.model.network[layer].weight.fill_(3e38)
+    assert training.validation is not None
+    with pytest.raises(InputError, match=rf"^layer {layer + 1} \(.*: expected finite {what}.* at epoch 1, validation"):
+        loop.evaluate(training.trainer.model, training.validation, 1, "validation", quiet())
+
+
+def test_a_loss_that_is_not_finite_in_a_test_is_an_error(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    training = looped(small_config(data), Memory())
+    # Finite outputs that lie further apart than float32 reaches have such a loss.
+    monkeypatch.setattr(training.trainer.model, "loss", lambda output, labels: torch.tensor(torch.inf))
+    assert training.validation is not None
+    with pytest.raises(InputError, match=r"^layer 3 \(LI .*\): loss: expected finite .*, got inf .* at epoch 2, test"):
+        loop.evaluate(training.trainer.model, training.validation, 2, "test", quiet())
+
+
 def test_a_full_disk_ends_a_run_that_can_go_on(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config, folder = small_config(data, epochs="4"), tmp_path / "run"
     session.train(config, tmp_path / "whole", quiet())

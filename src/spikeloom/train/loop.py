@@ -14,7 +14,7 @@ from spikeloom.checks import require
 from spikeloom.data.loader import Loader
 from spikeloom.ops.arrays import width
 from spikeloom.spikes import Spikes
-from spikeloom.train import chunks, guards, schedule, snapshot
+from spikeloom.train import chunks, finite, guards, schedule, snapshot
 from spikeloom.train.checkpoint import Checkpoint
 from spikeloom.train.classifier import Classifier, fixed_chance
 from spikeloom.train.config import TrainingSettings
@@ -272,14 +272,19 @@ def evaluate(
         report: where progress goes.
         after_each: called after each batch.
         chunk: so many steps at a time; None: all at once.
+
+    Raises:
+        InputError: numbers that are not finite, naming the layer, the epoch and the split.
     """
-    tally = Tally()
+    tally, at = Tally(), f"epoch {epoch}, {split}"
     model.eval()
     with fixed_chance(), report.progress(split, len(loader)) as advance:
         for spikes, labels in tally.timed(loader):
-            output = chunks.outputs(model, spikes, chunk)
-            loss = model.loss(output, labels).item()
-            tally.add(loss, model.objective.classes(output), labels, model.activity(spikes))
+            with finite.at(at):
+                output = chunks.outputs(model, spikes, chunk)
+                loss = model.loss(output, labels)
+                finite.check([(f"{model.network[-1].label}: loss", loss)], at)
+            tally.add(loss.item(), model.objective.classes(output), labels, model.activity(spikes))
             advance()
             after_each()
     return tally.metrics(epoch, split)
