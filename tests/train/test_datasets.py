@@ -49,6 +49,25 @@ def test_sizes(folder: Path, changes: dict[str, str], expected: tuple[int, int |
     assert sizes(loaders(small_config(folder, **changes))) == expected
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"train_samples": "99"}, r"^train_samples: expected at most 24, the samples there are, got 99"),
+        ({"test_samples": "99"}, r"^test_samples: expected at most 12, the samples there are, got 99"),
+        ({"pool": "true", "test_samples": "36"}, r"^test_samples: expected at most 35, .* left to train on, got 36"),
+        (
+            {"pool": "true", "train_samples": "30", "test_samples": "10"},
+            r"^train_samples: expected at most 26, what 10 of 36 to test on leave, got 30",
+        ),
+    ],
+)
+def test_too_many_samples_are_an_error_that_names_the_setting(
+    folder: Path, changes: dict[str, str], message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        loaders(small_config(folder, **changes))
+
+
 def events_of(loader: object) -> set[bytes]:
     dataset = loader.dataset  # type: ignore[attr-defined]
     return {dataset[i][0].t_us.tobytes() for i in range(len(dataset))}
@@ -85,7 +104,7 @@ def test_the_crop_is_a_square(folder: Path) -> None:
         ),
         ({"path": "nowhere"}, r"nowhere.Train: expected a folder .*, got no such folder"),
         ({"train_samples": "25"}, "at most 24"),
-        ({"pool": "true", "train_samples": "30"}, "at most 36"),
+        ({"pool": "true", "train_samples": "30"}, "train_samples: expected at most 29"),
         ({"train_samples": "1"}, "validation: expected at least one sample left to train on, got 1 in all"),
         ({"dataset": "digits"}, "--data: expected none, since digits is made and not read, got "),
         ({"hold_out_speaker": "theo"}, "hold-out speaker: expected a data set of spoken words, got one that"),

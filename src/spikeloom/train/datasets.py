@@ -61,17 +61,14 @@ def parts(data: DataSettings, seed: int) -> Parts:
     """
     if data.hold_out_speaker is not None:
         rest, test = by_speaker(_open(data, "all"), [data.hold_out_speaker])
-        train = _part(rest, data.train_samples, seed)
-        return _validated(data, train, _part(test, data.test_samples, seed), seed)
+        train = _part(rest, "train_samples", data.train_samples, seed)
+        return _validated(data, train, _part(test, "test_samples", data.test_samples, seed), seed)
     splits = catalogue.splits(data.dataset, data.path)
     if data.pool or not {"train", "test"} <= set(splits):
-        everything = _open(data, "all")
-        tested = data.test_samples or max(1, len(everything) // 5)
-        trained = data.train_samples or len(everything) - tested
-        train, test = random_split(everything, (trained, tested), seed)
+        train, test = _pooled(data, _open(data, "all"), seed)
         return _validated(data, train, test, seed)
-    official = _part(_open(data, "train"), data.train_samples, seed)
-    tested_on = _part(_open(data, "test"), data.test_samples, seed)
+    official = _part(_open(data, "train"), "train_samples", data.train_samples, seed)
+    tested_on = _part(_open(data, "test"), "test_samples", data.test_samples, seed)
     if "validation" in splits and data.validation > 0 and data.validation_speaker is None:
         return Parts(official, _open(data, "validation"), tested_on)
     return _validated(data, official, tested_on, seed)
@@ -94,8 +91,22 @@ def _open(data: DataSettings, split: str) -> Dataset:
     return catalogue.open_dataset(data.dataset, data.path, split)
 
 
-def _part(dataset: Dataset, samples: int | None, seed: int) -> Dataset:
-    return dataset if samples is None else random_split(dataset, (samples,), seed, stratified=True)[0]
+def _pooled(data: DataSettings, everything: Dataset, seed: int) -> Sequence[Dataset]:
+    """Samples to train on and to test on, from all there are."""
+    count = len(everything)
+    tested = data.test_samples or max(1, count // 5)
+    require(tested < count, "test_samples", f"at most {count - 1}, so that one is left to train on", tested)
+    trained = data.train_samples or count - tested
+    most = f"at most {count - tested}, what {tested} of {count} to test on leave"
+    require(trained + tested <= count, "train_samples", most, trained)
+    return random_split(everything, (trained, tested), seed)
+
+
+def _part(dataset: Dataset, setting: str, samples: int | None, seed: int) -> Dataset:
+    if samples is None:
+        return dataset
+    require(samples <= len(dataset), setting, f"at most {len(dataset)}, the samples there are", samples)
+    return random_split(dataset, (samples,), seed, stratified=True)[0]
 
 
 def augmentations(data: DataSettings) -> list[Augmentation]:
