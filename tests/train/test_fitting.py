@@ -122,6 +122,19 @@ def test_resume_begins_what_is_not_there_and_ends_what_is_done(data: Path, tmp_p
     assert weights(again) == weights(network)
 
 
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"loss": 1}', '{"loss": "per_step", "training": 3}'])
+def test_damaged_settings_of_a_folder_are_an_error_and_let_go_of_it(data: Path, tmp_path: Path, content: str) -> None:
+    given: dict[str, Any] = {"run": tmp_path / "run", "epochs": 1, "report": quiet()}
+    fit(net(), loader(data), **given)
+    settings = tmp_path / "run" / "fit.json"
+    whole = settings.read_text()
+    settings.write_text(content)
+    with pytest.raises(InputError, match=r"fit\.json: expected the settings of a training, got .*; choose another"):
+        fit(net(), loader(data), resume=True, **given)
+    settings.write_text(whole)
+    assert fit(net(), loader(data), resume=True, **given).best is not None
+
+
 def test_stopped_without_a_folder_it_keeps_what_it_has(data: Path) -> None:
     report = Stopping(io.StringIO())
     history = fit(net(), loader(data), epochs=9, report=report)

@@ -158,13 +158,26 @@ def _opened(folder: Path, known: Mapping[str, Any], resume: bool, report: Report
             report.line(f"run folder {folder} does not exist yet: beginning the run")
         return FitFolder.create(folder, json.dumps(known, indent=1))
     opened = FitFolder.open(folder)
-    before = json.loads((folder / FitFolder.SETTINGS).read_text(encoding="utf-8"))
-    for name, new in {**known["training"], "loss": known["loss"]}.items():
-        old = before["loss"] if name == "loss" else before["training"].get(name)
-        if old != new:
-            opened.close()
-            raise InputError(f"{name}: expected {old}, as {folder} has it, got {new}; go on with the same settings")
+    try:
+        before = _known(folder / FitFolder.SETTINGS)
+        for name, new in {**known["training"], "loss": known["loss"]}.items():
+            remedy = "go on with the same settings"
+            require(before.get(name) == new, name, f"{before.get(name)}, as {folder} has it", new, remedy)
+    except BaseException:
+        opened.close()
+        raise
     return opened
+
+
+def _known(file: Path) -> dict[str, Any]:
+    """The settings that a training was begun with, by name."""
+    try:
+        held = json.loads(file.read_text(encoding="utf-8"))
+        return {**held["training"], "loss": held["loss"]}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        remedy = "choose another folder, or put the file back"
+        got = f"{type(error).__name__} ({error})"
+        raise InputError(f"{file}: expected the settings of a training, got {got}; {remedy}") from error
 
 
 def _settings(given: Mapping[str, Any]) -> TrainingSettings:
