@@ -94,7 +94,7 @@ def _survey(subject: Subject, survey: Survey) -> dict[str, Any]:
         "matrix": found.confusion.tolist(),
         "confusions": [(names[a], names[b], n, int(found.confusion[a].sum())) for a, b, n in found.confused(5)],
         "wrong": int((found.labels != found.predicted).sum()),
-        "rasters": [_raster(example, names, dt_ms) for pair in zip_longest(right, wrong) for example in pair],
+        "rasters": [_raster(example, names, dt_ms) for pair in paired(right, wrong) for example in pair],
         "activity": [_activity_row(name, survey.rates(name), dt_ms) for name in survey.counts],
         "rates": [
             (name, rates.draw(name, survey.rates(name), "d-in" if name == "input" else "d-hid"))
@@ -106,7 +106,7 @@ def _survey(subject: Subject, survey: Survey) -> dict[str, Any]:
     }
 
 
-def zip_longest(right: list[Example], wrong: list[Example]) -> list[list[Example]]:
+def paired(right: list[Example], wrong: list[Example]) -> list[list[Example]]:
     """Pairs of a right and a wrong sample, then those without a partner."""
     return [[*right[k : k + 1], *wrong[k : k + 1]] for k in range(max(len(right), len(wrong)))]
 

@@ -27,7 +27,7 @@ class Line:
         samples_per_s: over the epoch.
         seconds: that the epoch took.
         learning_rate: at the end of the epoch.
-        loader_share: of the epoch's time that went by waiting for data.
+        loader_share: of the epoch's time that the loader took, as `train.metrics.Metrics` has it.
     """
 
     epoch: int

@@ -74,9 +74,9 @@ def tiles(subject: Subject) -> list[tuple[str, str, str]]:
         found.append(("synaptic operations", words.compact(forward), said))
     if record.seconds is not None:
         rate = [line.samples_per_s for line in record.of("train") if line.samples_per_s is not None]
-        waited = [line.loader_share for line in record.of("train") if line.loader_share is not None]
+        loading = [line.loader_share for line in record.of("train") if line.loader_share is not None]
         said = f"{words.compact(rate[-1])} samples a second in training" if rate else "all epochs"
-        said += f"; {words.activity(waited[-1])} of it waiting for data" if waited else ""
+        said += f"; {words.activity(loading[-1])} of the time in the loader" if loading else ""
         found.append(("time", words.duration(record.seconds), said))
     elif speeds := [line.samples_per_s for line in record.of("train") if line.samples_per_s is not None]:
         found.append(("speed", words.compact(speeds[-1]), "samples a second, in the last epoch of training"))

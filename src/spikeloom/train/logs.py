@@ -5,14 +5,10 @@ import io
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from spikeloom.checks import InputError
 from spikeloom.train import files
 from spikeloom.train.metrics import Metrics
-
-if TYPE_CHECKING:
-    pass
 
 CSV, TENSORBOARD = "metrics.csv", "tensorboard"
 
