@@ -9,6 +9,7 @@ from spikeloom.data.augment import Augmentation, ChannelShift, EventDrop, Flip, 
 from spikeloom.data.dataset import Dataset
 from spikeloom.data.loader import Loader
 from spikeloom.data.split import by_speaker, random_split
+from spikeloom.data.subset import Subset
 from spikeloom.train.config import Config, DataSettings
 
 
@@ -91,7 +92,7 @@ def _open(data: DataSettings, split: str) -> Dataset:
     return catalogue.open_dataset(data.dataset, data.path, split)
 
 
-def _pooled(data: DataSettings, everything: Dataset, seed: int) -> Sequence[Dataset]:
+def _pooled(data: DataSettings, everything: Dataset, seed: int) -> Sequence[Subset]:
     """Samples to train on and to test on, from all there are."""
     count = len(everything)
     tested = data.test_samples or max(1, count // 5)
