@@ -1,9 +1,12 @@
 """What the readers of SHD and SSC share: spikes into events, and a process apart that reads the HDF5 file."""
 
 import gc
+import json
 import os
 import pickle
 import struct
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -14,7 +17,7 @@ from data.formats import write_heidelberg
 
 from spikeloom import InputError
 from spikeloom.data.heidelberg import decode
-from spikeloom.data.heidelberg_apart import Apart
+from spikeloom.data.heidelberg_apart import CHILD, Apart
 from spikeloom.data.shd import SHD
 
 
@@ -53,6 +56,18 @@ def test_seconds_become_sorted_microseconds_and_ties_keep_their_order() -> None:
 def test_wrong_spikes_are_named(times: np.ndarray, units: np.ndarray, message: str) -> None:
     with pytest.raises(InputError, match=message):
         decode(times, units, "x")
+
+
+def test_the_process_apart_also_reads_on_systems_without_limits(train: Path) -> None:
+    """As on Windows, where Python has no module `resource` and no signals of timers."""
+    without = (
+        "import sys, runpy, signal; sys.modules['resource'] = None; del signal.setitimer, signal.ITIMER_PROF;"
+        "runpy.run_path(sys.argv.pop(1), run_name='__main__')"
+    )
+    command = [sys.executable, "-c", without, str(CHILD), str(train), "5"]
+    done = subprocess.run(command, input=b"null\n0\n", capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert json.loads(done.stdout.splitlines()[0])["arrays"][0][1] == 5
 
 
 @pytest.fixture

@@ -149,6 +149,6 @@ def _stop(process: subprocess.Popen[bytes], owner: int) -> None:
 
 def _end_of(code: int | None, cpu_s: float) -> str:
     """How a process ended that answered no more."""
-    if code == -signal.SIGPROF:
+    if hasattr(signal, "SIGPROF") and code == -signal.SIGPROF:
         return f"one on which the HDF5 library runs for more than {cpu_s:g} s"
     return f"one on which the HDF5 library fails (exit status {code})"

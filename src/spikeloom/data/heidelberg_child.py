@@ -7,13 +7,19 @@ answer may take.
 
 import json
 import os
-import resource
 import signal
 import sys
+from types import ModuleType
 from typing import BinaryIO
 
 import h5py
 import numpy as np
+
+resource: ModuleType | None
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None
 
 SPARE_BYTES = 128 << 20  # what libhdf5's caches and the interpreter may need beside a multiple of the file's size
 TIMES_FILE = 4
@@ -27,7 +33,7 @@ def main(path: str, cpu_s: float) -> None:
     for request in sys.stdin:
         # libhdf5 can loop without end inside C, where only a signal's default action reaches it. Processor time is
         # counted and not time of day, so that a slow disk is no hang.
-        signal.setitimer(signal.ITIMER_PROF, cpu_s)
+        _limit_time(cpu_s)
         try:
             file = file or h5py.File(path, "r")
             index = json.loads(request)
@@ -36,12 +42,20 @@ def main(path: str, cpu_s: float) -> None:
         # whatever libhdf5 and h5py raise on a damaged file is an answer, not a reason to end
         except Exception as error:
             head, arrays = {"error": " ".join(str(error).split())[:300] or type(error).__name__}, []
-        signal.setitimer(signal.ITIMER_PROF, 0)
+        _limit_time(0)
         _send(out, head, arrays)
+
+
+def _limit_time(cpu_s: float) -> None:
+    """Let processor time beyond this end the process; 0 takes the limit away. Windows has no such limit."""
+    if hasattr(signal, "setitimer"):
+        signal.setitimer(signal.ITIMER_PROF, cpu_s)
 
 
 def _limit_memory(spare: int) -> None:
     """Let allocations beyond `spare` bytes fail, so that a damaged length is an error and not a full machine."""
+    if resource is None:
+        return
     try:
         with open("/proc/self/statm") as status:
             now = int(status.read().split()[0]) * resource.getpagesize()
