@@ -49,6 +49,22 @@ def test_sizes(folder: Path, changes: dict[str, str], expected: tuple[int, int |
     assert sizes(loaders(small_config(folder, **changes))) == expected
 
 
+@pytest.mark.parametrize("given", [("train",), ("train", "validation"), ("test",)])
+def test_a_folder_of_ones_own_that_lacks_a_part_is_an_error(tmp_path: Path, given: tuple[str, ...]) -> None:
+    (tmp_path / "sensor.json").write_text('{"width": 2, "height": 2}')
+    for name in given:
+        for label in ("a", "b"):
+            (tmp_path / name / label).mkdir(parents=True)
+            for number in range(6):
+                (tmp_path / name / label / f"{number}.csv").write_text("t,x\n1,0\n")
+    data = DataSettings(dataset="folder", path=str(tmp_path))
+    message = rf"^{tmp_path}: expected train and test in it, .*, got {', '.join(given)}; .* pool=true"
+    with pytest.raises(InputError, match=message):
+        parts(data, 0)
+    pooled = parts(replace(data, pool=True), 0)
+    assert len(pooled.test) == 12 * len(given) // 5
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

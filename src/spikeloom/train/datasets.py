@@ -50,7 +50,7 @@ def parts(data: DataSettings, seed: int) -> Parts:
     """The samples to train on, to choose the best epoch by, and to test on.
 
     * `hold_out_speaker`: all recordings of this speaker are tested on, all others are trained on.
-    * `pool`, and a folder of your own without train and test: all recordings are split at random, by the seed.
+    * `pool`, and a folder of your own that is not split: all recordings are split at random, by the seed.
     * otherwise the official split.
 
     What is held out for validation comes from the samples to train on, in equal shares of the classes: a fraction of
@@ -65,7 +65,12 @@ def parts(data: DataSettings, seed: int) -> Parts:
         train = _part(rest, "train_samples", data.train_samples, seed)
         return _validated(data, train, _part(test, "test_samples", data.test_samples, seed), seed)
     splits = catalogue.splits(data.dataset, data.path)
-    if data.pool or not {"train", "test"} <= set(splits):
+    whole = data.pool or not splits or {"train", "test"} <= set(splits)
+    remedy = "add what is missing, or set pool=true to split all of it at random"
+    require(
+        whole, str(data.path), "train and test in it, or none of train, validation, test", ", ".join(splits), remedy
+    )
+    if data.pool or not splits:
         train, test = _pooled(data, _open(data, "all"), seed)
         return _validated(data, train, test, seed)
     official = _part(_open(data, "train"), "train_samples", data.train_samples, seed)
