@@ -16,7 +16,7 @@ from spikeloom.train.report import Report
 
 def test_predictions_are_the_networks() -> None:
     model, given = network(), batches(3)
-    found = collect.predictions(model, given)
+    found = collect.survey(model, given).predictions
     expected = torch.cat([model.objective.classes(model(spikes)) for spikes, _ in given])
     assert found.predicted.tolist() == expected.tolist()
     assert found.labels.tolist() == torch.cat([labels for _, labels in given]).tolist()
@@ -76,5 +76,21 @@ def test_the_same_as_eval_where_a_cap_draws_by_chance() -> None:
     model, given = network(max_activity=0.1), batches(4)
     expected = evaluate(model, given, 1, "test", Report(io.StringIO()))
     assert model.dropped > 0
-    for found in (collect.survey(model, given).predictions, collect.predictions(model, given)):
-        assert found.accuracy == pytest.approx(expected.accuracy)
+    assert collect.survey(model, given).predictions.accuracy == pytest.approx(expected.accuracy)
+
+
+def test_long_recordings_go_through_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, given, ticks, sizes = network(), batches(3), list[int](), list[int]()
+    whole = collect.survey(model, given)
+    monkeypatch.setattr(collect, "MOST_ROWS", 2 * STEPS)
+    flows = collect.flows
+    monkeypatch.setattr(collect, "flows", lambda model, spikes: sizes.append(spikes.batch) or flows(model, spikes))
+    parts = collect.survey(model, given, lambda: ticks.append(1))
+    assert sizes == [2, 2, 1] * 3
+    assert len(ticks) == 3
+    assert parts.predictions.predicted.tolist() == whole.predictions.predicted.tolist()
+    assert [example.index for example in parts.examples] == [example.index for example in whole.examples]
+    for name, work in whole.operations.items():
+        assert parts.operations[name].mean("forward") == work.mean("forward")
+    for name, counts in whole.counts.items():
+        assert np.array_equal(parts.counts[name], counts)

@@ -16,6 +16,9 @@ from spikeloom.train.classifier import Classifier, fixed_chance
 
 Batches = Iterable[tuple[Spikes, Tensor]]
 
+MOST_ROWS = 1 << 17
+"""Steps times samples that go through a network at once: every layer's spikes of these are in memory together."""
+
 CONFUSIONS_KEPT = 64
 """Of so many kinds of confusion a sample is kept to show."""
 
@@ -114,22 +117,6 @@ class Survey:
         return self.counts[name] / (self.steps * max(1, len(self.predictions.labels)))
 
 
-def predictions(model: Classifier, batches: Batches, advance: Callable[[], None] = lambda: None) -> Predictions:
-    """The class that a network finds for each sample.
-
-    Args:
-        model: a trained network.
-        batches: of spikes and labels, as a loader yields them.
-        advance: called after each batch.
-    """
-    labels, found = [], []
-    with torch.no_grad():
-        for spikes, wanted in _in_order(model, batches, advance):
-            labels.append(wanted)
-            found.append(model.objective.classes(model(spikes)))
-    return _predictions(labels, found, model.classes)
-
-
 def survey(model: Classifier, batches: Batches, advance: Callable[[], None] = lambda: None) -> Survey:
     """Predictions, activity of every neuron, synaptic operations, and samples to show.
 
@@ -185,11 +172,16 @@ class Kept:
 
 
 def _in_order(model: Classifier, batches: Batches, advance: Callable[[], None]) -> Iterator[tuple[Spikes, Tensor]]:
-    """The batches, with the network at rest and chance fixed, as a test of it has them."""
+    """The batches, long ones in parts, with the network at rest and chance fixed, as a test of it has them."""
     model.eval()
     with fixed_chance():
         for spikes, labels in batches:
-            yield spikes, labels
+            most = max(1, MOST_ROWS // spikes.steps)
+            if spikes.batch <= most:
+                yield spikes, labels
+            else:
+                for first in range(0, spikes.batch, most):
+                    yield spikes[:, first : first + most], labels[first : first + most]
             advance()
 
 
