@@ -30,7 +30,9 @@ def test_layers_reach_the_wanted_activity(recurrent: bool) -> None:
 
 def test_activities_that_cannot_be_reached() -> None:
     net = nn.Sequential(nn.LIF(5, 7))
-    with pytest.raises(InputError, match="layer 1: expected an activity of 10.00%, got 0.00%"):
+    with pytest.raises(
+        InputError, match="layer 1: expected an activity of 10.00%, got 0.00%; .* lower initial_activity"
+    ):
         nn.init.scale_to_activity_(net, torch.zeros(4, 2, 5), 0.1)
     with pytest.raises(InputError, match="target: expected a number above 0 and below 1, got 1.5"):
         nn.init.scale_to_activity_(net, torch.zeros(4, 2, 5), 1.5)

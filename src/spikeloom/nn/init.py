@@ -66,7 +66,9 @@ def _scale_layers(net: nn.Module, x: Spikes | Tensor, target: float, rounds: int
             low, high = (middle, high) if layer.last_activity < target else (low, middle)
         x, _ = layer(x)
         reached.append(layer.last_activity)
-        require(reached[-1] > target / 2, f"layer {number + 1}", f"an activity of {target:.2%}", f"{reached[-1]:.2%}")
+        remedy = "its input is too sparse: lower initial_activity, make steps longer (dt_ms), or raise beta"
+        wanted = f"an activity of {target:.2%}"
+        require(reached[-1] > target / 2, f"layer {number + 1}", wanted, f"{reached[-1]:.2%}", remedy)
     return reached
 
 
