@@ -58,9 +58,7 @@ class Sequential(nn.Module):
         outputs, after = self.layers(x, state)
         return outputs[-1], after
 
-    def layers(
-        self, x: Spikes | Tensor, state: Sequence[object] | None = None
-    ) -> tuple[list[Spikes | Tensor], States]:
+    def layers(self, x: Spikes | Tensor, state: Sequence[object] | None = None) -> tuple[list[Spikes | Tensor], States]:
         """Run all steps of a batch through all layers, and keep what each returned.
 
         Args:

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from spikeloom import surrogates
 from spikeloom.neurons import named
+from spikeloom.ops.adjoint import Adjoint, columns_room
 from spikeloom.ops.arrays import (
     BLOCK,
     array,
@@ -24,7 +25,7 @@ from spikeloom.ops.arrays import (
 from spikeloom.ops.dense import as_weights, by_rows, by_steps, columns, currents, stored
 from spikeloom.ops.feedforward import SCANNED, fake_gradients, fake_scanned, given_only, save_scanned
 from spikeloom.ops.leave import leave
-from spikeloom.ops.scans import Layer, Record, Scanned, Upstream, added_up, empty_words, given, last_spikes
+from spikeloom.ops.scans import Layer, Record, Scanned, Upstream, added_up, empty_words, last_spikes
 
 _SPIKES = "Tensor ids, Tensor row_start, Tensor spike_count"
 _LAYER = (
@@ -177,13 +178,13 @@ def recurrent_backward(
     d_input = zeros(parts, ids.shape[0] if want_input else 0)
     # Sums run over samples and steps in their order, so no bit of them depends on the chunks.
     chunk = min(batch, max(4, 2 * torch.get_num_threads()))
-    outside = kernels("recurrent").Input(
+    outside = kernels("adjoint").Input(
         unsigned(ids),
         unsigned(row_start),
         unsigned(spike_count),
         flat(weight),
         flat(d_weight),
-        _columns(-(-batch // chunk), inputs, ids.shape[0]),
+        columns_room(-(-batch // chunk), inputs, ids.shape[0]),
         array(d_input),
     )
     layer = Layer(neuron, neurons, steps, parameters, parameters)
@@ -219,7 +220,7 @@ def recurrent_dense_backward(
     d_columns, d_rows = zeros(rows.shape[1], parameters.shape[1]), torch.empty_like(rows if want_input else rows[:0])
     none, few, row_start = np.empty(0, np.uint32), np.empty(0, np.float32), np.zeros(1, np.uint64)
     d_input = np.empty((1, 0), np.float32)
-    outside = kernels("recurrent").Input(none, row_start, none, few, few, _columns(1, 0, 0), d_input)
+    outside = kernels("adjoint").Input(none, row_start, none, few, few, columns_room(1, 0, 0), d_input)
     layer = Layer(neuron, neurons, steps, parameters, parameters)
     saved = Record(*record)._replace(first_spike=first_spike)
     adjoint = Adjoint(layer, saved, Upstream(d_active, d_last_state, d_last_spike), recurrent)
@@ -235,94 +236,6 @@ def recurrent_dense_backward(
             torch.mm(d_part, columns(weight).T, out=d_rows[part])
     d_weight = as_weights(d_columns, weight)
     return by_steps(d_rows, steps) if want_input else d_rows, d_weight, *adjoint.gradients()
-
-
-def _columns(chunks: int, inputs: int, spikes: int) -> Any:
-    """Room for the places of a batch's spikes by neuron."""
-    return kernels("columns").Columns(np.empty((chunks, inputs + 1), np.uint32), np.empty(spikes, np.uint32))
-
-
-class Adjoint:
-    """The adjoint of a layer, from what its forward pass left; some samples at a time.
-
-    Args:
-        layer: its sizes and numbers.
-        record: what the forward pass left.
-        upstream: the loss's derivatives by what the layer returned.
-        recurrent: `[N / 64, N, 64]`.
-    """
-
-    def __init__(self, layer: Layer, record: Record, upstream: Upstream, recurrent: Tensor) -> None:
-        self.layer, self.record, self.recurrent = layer, record, recurrent
-        neurons, states = layer.parameters.shape[1], len(named(layer.neuron).states)
-        batch = record.spikes.shape[1] // layer.steps
-        last_state = given(upstream.last_state, states, batch, neurons)
-        last_spike = given(upstream.last_spike, batch, neurons)
-        kept = record.kept if record.kept.numel() else record.near
-        self._record = kernels("recurrent").Record(
-            unsigned(record.spikes),
-            unsigned(record.near),
-            unsigned(kept),
-            spike_words(record.first_spike, recurrent.shape[0], batch),
-            array(record.slope),
-            array(record.entry_end),
-        )
-        self._upstream = kernels("recurrent").Upstream(
-            array(given(upstream.active, int(record.row_start[-1]))),
-            array(record.row_start),
-            array(record.row_start)[:-1] + array(record.spike_count),
-            array(last_state),
-            array(last_spike),
-        )
-        self._d_recurrent, self._d_bias = zeros(*recurrent.shape), zeros(neurons)
-        self._d_state, self._d_spike = torch.empty_like(last_state), torch.empty_like(last_spike)
-        self._d_first = torch.empty(batch, neurons)
-        self._inner = kernels("recurrent").Inner(
-            flat(recurrent),
-            flat(self._d_recurrent),
-            _columns(batch, neurons, record.slope.shape[0]),
-        )
-
-    def room(self, samples: int) -> Tensor:
-        """Room for the adjoints of so many samples, `[b, N / 64, T, 64]`."""
-        return torch.empty(samples, self.recurrent.shape[0], self.layer.steps, BLOCK)
-
-    def run(self, outside: Any, first: int, end: int, *, chunk: int, parts: int, d_current: Tensor) -> None:
-        """Run the samples from `first` to before `end`; the arguments are the kernel's."""
-        run(
-            kernels("recurrent").backward,
-            width(),
-            named(self.layer.neuron),
-            array(self.layer.parameters),
-            self._record,
-            self._upstream,
-            outside,
-            self._inner,
-            self.layer.steps,
-            first,
-            end,
-            chunk,
-            parts,
-            np.zeros((3, -(-(end - first) // chunk)), np.int64),
-            array(d_current),
-            array(self._d_bias),
-            array(self._d_state),
-            array(self._d_spike),
-            array(self._d_first),
-        )
-
-    def gradients(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """By the bias, by the state `[S, B, N]` and the spikes `[B, N]` before the first step, and by `recurrent`."""
-        if self.record.first_spike is not None:
-            _add_first_step(self.record.first_spike, self._d_first, self.recurrent, self._d_recurrent, self._d_spike)
-        return self._d_bias, self._d_state, self._d_spike, self._d_recurrent
-
-
-def _add_first_step(spike: Tensor, d_first: Tensor, recurrent: Tensor, d_recurrent: Tensor, d_spike: Tensor) -> None:
-    """The first step heard spikes that came with the state, of any neuron."""
-    for k, d in enumerate(d_first.split(recurrent.shape[2], dim=1)):
-        d_recurrent[k].addmm_(spike.T, d)
-        d_spike.addmm_(d, recurrent[k].T)
 
 
 @recurrent.register_fake

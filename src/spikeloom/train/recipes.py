@@ -81,21 +81,15 @@ def dvsgesture() -> Config:
 def fsdd() -> Config:
     """Free Spoken Digit Dataset through spikeloom's own cochlea: ten digits, five speakers, about 0.4 s each.
 
-    With `--hold-out-speaker NAME` the test is on a voice that was never heard.
+    With `--hold-out-speaker NAME` the test is on a voice that was never heard. Accuracy on known voices, and so on
+    validation, is near its best after 15 epochs; on a new voice it rises for many more. A slow readout adds up what
+    was heard over the whole word.
     """
     return Config(
         recipe="fsdd",
-        data=DataSettings(
-            dataset="fsdd",
-            dt_ms=10.0,
-            steps=100,
-            channel_shift=20,
-            time_jitter_ms=5.0,
-            time_skew=0.2,
-            event_drop=0.1,
-        ),
-        network=NetworkSettings(hidden=(512,), beta=0.9, recurrent=True, loss="per_step"),
-        training=TrainingSettings(epochs=30, learning_rate=3e-3, anneal_window=True),
+        data=DataSettings(dataset="fsdd", dt_ms=10.0, steps=100, time_skew=0.2, event_drop=0.3),
+        network=NetworkSettings(hidden=(512,), beta=0.9, recurrent=True, readout_beta=0.98, loss="per_step_likelihood"),
+        training=TrainingSettings(epochs=120, learning_rate=3e-3, weight_decay=0.1, anneal_window=True),
     )
 
 

@@ -294,11 +294,8 @@ class _SumsModel(models.PrimitiveModel):
 @intrinsic
 def no_sums(typing, width):
     """Four sums of nothing."""
-
-    def generate(context, builder, signature, arguments):
-        return pack(builder, [ir.Constant(ir.VectorType(_FLOAT, width.lanes), [0.0] * width.lanes)] * QUAD)
-
-    return SumsType(width.lanes)(width), generate
+    nothing = ir.Constant(ir.VectorType(_FLOAT, width.lanes), [0.0] * width.lanes)
+    return SumsType(width.lanes)(width), lambda context, builder, *rest: pack(builder, [nothing] * QUAD)
 
 
 @intrinsic
@@ -306,14 +303,14 @@ def add_dot4(typing, sums, array, i0, i1, i2, i3, block):
     """Add the products of a block with the four rows of 64 numbers at i0 … i3 of a flat array."""
 
     def generate(context, builder, signature, arguments):
-        lanes, vector = block.lanes, ir.VectorType(_FLOAT, block.lanes)
-        factors, totals = parts_of(builder, arguments[6]), parts_of(builder, arguments[0])
+        lanes, vector, factors = block.lanes, ir.VectorType(_FLOAT, block.lanes), parts_of(builder, arguments[6])
+        totals = parts_of(builder, arguments[0])
         for place, position in enumerate((2, 3, 4, 5)):
             at = at_index(context, builder, signature, arguments, position)
             pointers = block_pointers(context, builder, array, arguments[1], at, lanes)
             for pointer, factor in zip(pointers, factors, strict=True):
-                fused = [builder.load(pointer, align=4), factor, totals[place]]
-                totals[place] = call(builder, f"llvm.fma.v{lanes}f32", vector, fused)
+                row = builder.load(pointer, align=4)
+                totals[place] = call(builder, f"llvm.fma.v{lanes}f32", vector, [row, factor, totals[place]])
         return pack(builder, totals)
 
     return sums(sums, array, i0, i1, i2, i3, block), generate
