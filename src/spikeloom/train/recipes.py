@@ -50,7 +50,7 @@ def shd() -> Config:
             time_skew=0.2,
             event_drop=0.1,
         ),
-        network=NetworkSettings(hidden=(512,), beta=0.9, recurrent=True, loss="per_step"),
+        network=NetworkSettings(hidden=(1024,), beta=0.9, recurrent=True, loss="per_step"),
         training=TrainingSettings(epochs=50, learning_rate=3e-3, anneal_window=True),
     )
 
