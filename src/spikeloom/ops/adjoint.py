@@ -10,6 +10,18 @@ from spikeloom.neurons import named
 from spikeloom.ops.arrays import BLOCK, array, flat, kernels, run, spike_words, unsigned, width, zeros
 from spikeloom.ops.scans import Layer, Record, Upstream, given
 
+CHUNKS = 3
+"""So many chunks of samples are under way at once."""
+
+MOST_ADJOINTS = 1 << 24
+"""Numbers in the adjoints under way, 64 MB; of long recordings fewer are taken at once."""
+
+
+def chunk_size(batch: int, steps: int, neurons: int) -> int:
+    """How many samples a chunk of the backward pass has: enough for all threads, and not too many to hold."""
+    largest = MOST_ADJOINTS // (CHUNKS * steps * neurons)
+    return max(1, min(batch, max(4, 2 * torch.get_num_threads()), largest))
+
 
 def columns_room(chunks: int, inputs: int, spikes: int) -> Any:
     """Room for the places of a batch's spikes by neuron."""

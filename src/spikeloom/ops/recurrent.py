@@ -8,7 +8,7 @@ from torch import Tensor
 
 from spikeloom import surrogates
 from spikeloom.neurons import named
-from spikeloom.ops.adjoint import Adjoint, columns_room
+from spikeloom.ops.adjoint import CHUNKS, Adjoint, chunk_size, columns_room
 from spikeloom.ops.arrays import (
     BLOCK,
     array,
@@ -177,7 +177,7 @@ def recurrent_backward(
     parts = block_parts(weight.shape[0], shared_sums=want_input)
     d_input = zeros(parts, ids.shape[0] if want_input else 0)
     # Sums run over samples and steps in their order, so no bit of them depends on the chunks.
-    chunk = min(batch, max(4, 2 * torch.get_num_threads()))
+    chunk = chunk_size(batch, steps, parameters.shape[1])
     outside = kernels("adjoint").Input(
         unsigned(ids),
         unsigned(row_start),
@@ -190,7 +190,7 @@ def recurrent_backward(
     layer = Layer(neuron, neurons, steps, parameters, parameters)
     saved = Record(*record)._replace(first_spike=first_spike)
     adjoint = Adjoint(layer, saved, Upstream(d_active, d_last_state, d_last_spike), recurrent)
-    adjoint.run(outside, 0, batch, chunk=chunk, parts=parts, d_current=adjoint.room(min(batch, 3 * chunk)))
+    adjoint.run(outside, 0, batch, chunk=chunk, parts=parts, d_current=adjoint.room(min(batch, CHUNKS * chunk)))
     return added_up(d_input), d_weight, *adjoint.gradients()
 
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from spikeloom.checks import require
 from spikeloom.nn import LIF
 from spikeloom.nn.losses import Output
+from spikeloom.ops.adjoint import CHUNKS, chunk_size
 from spikeloom.ops.arrays import BLOCK, TASKS, blocks_of, sample_groups
 from spikeloom.spikes import Spikes
 from spikeloom.train import chunks
@@ -165,8 +166,9 @@ def _recurrent_sums(layer: nn.Module, steps: int, batch: int) -> int:
     """The gradients by currents of the samples that a recurrent layer has in hand."""
     if getattr(layer, "recurrent_weight", None) is None:
         return 0
-    samples = min(batch, 3 * max(4, 2 * torch.get_num_threads()))
-    return FLOAT * samples * steps * blocks_of(_neurons(layer)) * BLOCK
+    neurons = blocks_of(_neurons(layer)) * BLOCK
+    samples = min(batch, CHUNKS * chunk_size(batch, steps, neurons))
+    return FLOAT * samples * steps * neurons
 
 
 def _border_states(layers: list[nn.Module], spikes: Spikes, settings: TrainingSettings) -> int:
