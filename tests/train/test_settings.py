@@ -162,7 +162,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 
 def test_recipes_are_known_by_name() -> None:
-    assert recipes.names() == ["digits", "nmnist"]
+    assert recipes.names() == ["digits", "nmnist", "shd", "dvsgesture", "fsdd", "randman"]
     for name in recipes.names():
         assert recipes.named(name).recipe == name
     with pytest.raises(
