@@ -56,7 +56,7 @@ def test_options_go_before_settings(data: Path, tmp_path: Path) -> None:
 
 def test_a_run_folder_that_exists(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     line = refused(["train", "nmnist", *small_arguments(data), "--run", str(data)], capsys)
-    remedy = "choose another with --run, or go on with that run: --resume"
+    remedy = "choose another with --run (run=), or go on with that run: --resume (resume=True)"
     assert line == f"run folder: expected one that does not exist yet, got {data}; {remedy}"
 
 

@@ -158,7 +158,7 @@ def require_new(folder: Path) -> None:
     Raises:
         InputError: it does.
     """
-    remedy = "choose another with --run, or go on with that run: --resume"
+    remedy = "choose another with --run (run=), or go on with that run: --resume (resume=True)"
     require(not folder.exists(), "run folder", "one that does not exist yet", folder, remedy)
 
 
