@@ -43,7 +43,8 @@ class Workload:
         recurrent: whether hidden layers feed their spikes back to themselves, all to all.
         hidden: neurons of the hidden layers; the paper splits 2,942 neurons evenly.
         batch: B.
-        beta: decay of membranes, hidden and readout.
+        beta: decay of hidden membranes.
+        readout_beta: decay of the readout's.
         threshold: where a neuron spikes.
         second_threshold: where its gradient window begins.
         gain: what multiplies the current; the paper's (1 - beta) * 10.
@@ -61,6 +62,7 @@ class Workload:
     hidden: tuple[int, ...] = (1466, 1466)
     batch: int = 48
     beta: float = 0.95
+    readout_beta: float = 0.95
     threshold: float = 1.0
     second_threshold: float = 0.9
     gain: float = 0.5

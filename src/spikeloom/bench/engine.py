@@ -29,7 +29,7 @@ def network(problem: Problem, *, sparse: bool) -> nn.Sequential:
             layer.load_recurrent_matrix(given.recurrent)
         layers.append(layer)
     classes, inputs = problem.readout.shape
-    readout = nn.LI(inputs, classes, beta=w.beta, gain=w.gain)
+    readout = nn.LI(inputs, classes, beta=w.readout_beta, gain=w.gain)
     readout.load_weight_matrix(problem.readout)
     return nn.Sequential(*layers, readout)
 

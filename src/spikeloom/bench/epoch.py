@@ -11,7 +11,6 @@ from dataclasses import asdict, dataclass, replace
 from statistics import median
 
 import torch
-from torch import Tensor
 
 from spikeloom.bench import host
 from spikeloom.bench.cases import Case, Workload
@@ -35,8 +34,6 @@ RIVALS = ("per_step_fp32", "folded_fp32")
 ROUNDS = 3
 OWN_EPOCHS = 4
 """Epochs of ours in each round; of the others, which take ten times as long, it is one."""
-
-Batch = tuple[Tensor, Tensor]
 
 
 @dataclass(frozen=True)
@@ -107,7 +104,7 @@ def run(recipe: str, data: str | None, samples: int, threads: int | None, as_jso
 def measure(config: Config, threads: int) -> Result:
     """Measure an epoch of a run with these settings, ours and plain torch's in turns."""
     require(config.network.readout == "li", "readout", "li", config.network.readout)
-    # The learning rate stays where it begins: a schedule would end within these few epochs.
+    # A schedule over so many epochs keeps the learning rate near its peak in the few that are measured.
     endless = replace(config, training=replace(config.training, epochs=1000))
     batches = loaders(endless).train
     model = runs.classifier(endless, batches.dataset.sensor, batches.dataset.classes)
@@ -193,6 +190,7 @@ def _problem(model: Classifier, config: Config) -> Problem:
         hidden=config.network.hidden,
         batch=config.data.batch_size,
         beta=float(first.beta.flatten()[0]),
+        readout_beta=config.network.readout_beta,
         threshold=config.network.threshold,
         gain=config.network.gain,
     )

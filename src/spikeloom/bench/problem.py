@@ -82,7 +82,7 @@ def make(workload: Workload) -> Problem:
         _check_activity(layer, number, workload.hidden_activity)
         layers.append(layer)
     readout = _uniform(case.classes, activations.shape[2], generator)
-    readout /= F.linear(activations.sum(0), readout).std().clamp(min=1e-6) * workload.gain / (1 - workload.beta)
+    readout /= F.linear(activations.sum(0), readout).std().clamp(min=1e-6) * workload.gain / (1 - workload.readout_beta)
     labels = torch.randint(case.classes, (workload.batch,), generator=generator)
     return Problem(workload, spikes, labels, tuple(layers), readout)
 

@@ -85,7 +85,7 @@ def per_step(net: DenseNet, x: Tensor) -> tuple[Tensor, list[list[Tensor]]]:
             membranes[i] = advance(membranes[i], before, current, beta)
             below = fire(membranes[i], workload)
             spikes[i].append(below)
-        output = beta * output + gain * F.linear(below, net.readout)
+        output = workload.readout_beta * output + gain * F.linear(below, net.readout)
         outputs.append(output)
     return torch.stack(outputs), spikes
 
@@ -108,7 +108,7 @@ def folded(
     currents = _currents(x, net.readout, workload.gain, product).float()
     output, outputs = torch.zeros_like(currents[0]), []
     for current in currents.unbind(0):
-        output = workload.beta * output + current
+        output = workload.readout_beta * output + current
         outputs.append(output)
     return torch.stack(outputs), spikes
 
