@@ -6,7 +6,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from spikeloom import surrogates
 from spikeloom.neurons import named
 from spikeloom.ops.adjoint import CHUNKS, Adjoint, chunk_size, columns_room
 from spikeloom.ops.arrays import (
@@ -24,8 +23,7 @@ from spikeloom.ops.arrays import (
 )
 from spikeloom.ops.dense import as_weights, by_rows, by_steps, columns, currents, stored
 from spikeloom.ops.feedforward import SCANNED, fake_gradients, fake_scanned, given_only, save_scanned
-from spikeloom.ops.leave import leave
-from spikeloom.ops.scans import Layer, Record, Scanned, Upstream, added_up, empty_words, last_spikes
+from spikeloom.ops.scans import Layer, Record, Scanned, Upstream, added_up, empty_words, scanned, slopes
 
 _SPIKES = "Tensor ids, Tensor row_start, Tensor spike_count"
 _LAYER = (
@@ -115,32 +113,8 @@ def _forward(
         array(last_state),
     )
     entry_end = np.cumsum(entries)
-    slope, surrogate = torch.empty(int(entry_end[-1])), surrogates.from_spec(layer.surrogate)
-    run(
-        kernels("rows").pack,
-        surrogate,
-        np.float32(surrogate.scale),
-        array(margins),
-        np.zeros(1, np.int64),
-        (entry_end - entries)[:, None],
-        entry_end[:, None],
-        array(slope),
-    )
-    left = leave(spikes, near, limit=layer.limit, seed=layer.seed)
-    return Scanned(
-        left.active,
-        left.ids,
-        left.row_start,
-        left.spike_count,
-        last_state,
-        last_spikes(spikes, layer.steps),
-        left.dropped,
-        spikes,
-        near,
-        left.kept,
-        slope,
-        torch.from_numpy(entry_end),
-    )
+    slope = slopes(layer, margins, np.zeros(1, np.int64), (entry_end - entries)[:, None], entry_end[:, None])
+    return scanned(layer, spikes, near, last_state, slope, entry_end)
 
 
 def _together(batch: int, steps: int, neurons: int) -> int:

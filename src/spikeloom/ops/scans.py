@@ -126,21 +126,24 @@ def scan_forward(source: Any, layer: Layer, state: Tensor | None, spike: Tensor 
         array(last_state),
     )
     entry_end = np.cumsum(entries.reshape(-1)).reshape(blocks, batch)
-    slope = torch.empty(int(entry_end[-1, -1]))
     firsts = np.arange(groups) * batch // groups
     start = np.ascontiguousarray((entry_end - entries)[:, firsts])
     end = np.ascontiguousarray(entry_end[:, np.append(firsts[1:], batch) - 1])
-    surrogate = surrogates.from_spec(layer.surrogate)
-    run(
-        kernels("rows").pack,
-        surrogate,
-        np.float32(surrogate.scale),
-        array(margins),
-        (firsts * layer.steps + np.arange(groups)) * BLOCK,
-        start,
-        end,
-        array(slope),
-    )
+    slope = slopes(layer, margins, (firsts * layer.steps + np.arange(groups)) * BLOCK, start, end)
+    return scanned(layer, spikes, near, last_state, slope, entry_end)
+
+
+def slopes(layer: Layer, margins: Tensor, first: np.ndarray, start: np.ndarray, end: np.ndarray) -> Tensor:
+    """The surrogate's derivative at the margins of all window entries; the arguments are those of `rows.pack`."""
+    slope, surrogate = torch.empty(int(end[-1, -1])), surrogates.from_spec(layer.surrogate)
+    run(kernels("rows").pack, surrogate, np.float32(surrogate.scale), array(margins), first, start, end, array(slope))
+    return slope
+
+
+def scanned(
+    layer: Layer, spikes: Tensor, near: Tensor, last_state: Tensor, slope: Tensor, entry_end: np.ndarray
+) -> Scanned:
+    """What a scan leaves, from the bits, states and slopes that it wrote."""
     left = leave(spikes, near, limit=layer.limit, seed=layer.seed)
     return Scanned(
         left.active,

@@ -240,20 +240,27 @@ def dot4(typing, array, i0, i1, i2, i3, block):
     """
 
     def generate(context, builder, signature, arguments):
-        lanes, vector = block.lanes, ir.VectorType(_FLOAT, block.lanes)
-        factors, sums = parts_of(builder, arguments[5]), []
-        for position in (1, 2, 3, 4):
-            at, total = at_index(context, builder, signature, arguments, position), None
-            for pointer, factor in zip(
-                block_pointers(context, builder, array, arguments[0], at, lanes), factors, strict=True
-            ):
-                row = builder.load(pointer, align=4)
-                fused = [row, factor, total] if total is not None else None
-                total = call(builder, f"llvm.fma.v{lanes}f32", vector, fused) if fused else builder.fmul(row, factor)
-            sums.append(total)
-        return _sum_across(builder, sums, lanes)
+        return _sum_across(builder, _dots(context, builder, signature, arguments, [None] * QUAD), block.lanes)
 
     return QuadType()(array, i0, i1, i2, i3, block), generate
+
+
+def _dots(context, builder: ir.IRBuilder, signature, arguments, totals: list[ir.Value | None]) -> list[ir.Value]:
+    """The products of four rows with a block, not yet summed across lanes, on top of the totals if there are any.
+
+    The last six arguments are the array, the places of the rows, and the block.
+    """
+    first, block = len(arguments) - 6, signature.args[-1]
+    vector, factors, sums = ir.VectorType(_FLOAT, block.lanes), parts_of(builder, arguments[-1]), []
+    for place, total in enumerate(totals, start=first + 1):
+        at = at_index(context, builder, signature, arguments, place)
+        pointers = block_pointers(context, builder, signature.args[first], arguments[first], at, block.lanes)
+        for pointer, factor in zip(pointers, factors, strict=True):
+            row = builder.load(pointer, align=4)
+            fused = [row, factor, total] if total is not None else None
+            total = call(builder, f"llvm.fma.v{block.lanes}f32", vector, fused) if fused else builder.fmul(row, factor)
+        sums.append(total)
+    return sums
 
 
 def _sum_across(builder: ir.IRBuilder, sums: list[ir.Value], lanes) -> ir.Value:
@@ -303,15 +310,7 @@ def add_dot4(typing, sums, array, i0, i1, i2, i3, block):
     """Add the products of a block with the four rows of 64 numbers at i0 … i3 of a flat array."""
 
     def generate(context, builder, signature, arguments):
-        lanes, vector, factors = block.lanes, ir.VectorType(_FLOAT, block.lanes), parts_of(builder, arguments[6])
-        totals = parts_of(builder, arguments[0])
-        for place, position in enumerate((2, 3, 4, 5)):
-            at = at_index(context, builder, signature, arguments, position)
-            pointers = block_pointers(context, builder, array, arguments[1], at, lanes)
-            for pointer, factor in zip(pointers, factors, strict=True):
-                row = builder.load(pointer, align=4)
-                totals[place] = call(builder, f"llvm.fma.v{lanes}f32", vector, [row, factor, totals[place]])
-        return pack(builder, totals)
+        return pack(builder, _dots(context, builder, signature, arguments, parts_of(builder, arguments[0])))
 
     return sums(sums, array, i0, i1, i2, i3, block), generate
 
