@@ -10,6 +10,7 @@ from oracle import Case, assert_as_good_as, assert_close, assert_well_formed, ru
 from torch import Tensor
 
 from spikeloom import Spikes, ops
+from spikeloom.neurons import equations
 from spikeloom.nn.blocked import to_blocks
 from spikeloom.ops import arrays
 from spikeloom.ops.scans import Scanned
@@ -94,7 +95,13 @@ def bits(words: Tensor, steps: int, neurons: int) -> Tensor:
 def gradients_of(case: Case) -> dict[str, Tensor]:
     """The float32 leaves of a case, by the names that `run_reference` gives to their gradients."""
     wanted = {name: getattr(case, name) for name in ("weight", "recurrent_weight", "bias")}
+    wanted |= {name: x for name, x in _numbers(case).items() if isinstance(x, Tensor)}
     return {name: x.float().requires_grad_() for name, x in wanted.items() if x is not None}
+
+
+def _numbers(case: Case) -> dict[str, float | Tensor]:
+    """The neuron's parameters; those that are tensors are learned."""
+    return dict(zip(case.neuron.names, case.parameters, strict=True))
 
 
 def call(
@@ -116,19 +123,19 @@ def call(
         limit: how many ids a row may have; 0 for no limit.
         seed: of the choice among too many.
     """
-    neurons = len(case.weight)
+    neurons, numbers = len(case.weight), _numbers(case)
     rows = arrays.padded(neurons)
     recurrent = leaves.get("recurrent_weight")
     arguments = {
         "weight": to_blocks(leaves["weight"]),
         "bias": padded(leaves["bias"]) if "bias" in leaves else None,
-        "parameters": torch.stack([spread(value, neurons) for value in case.parameters]),
+        "parameters": torch.stack([padded(leaves.get(name, spread(x, neurons))) for name, x in numbers.items()]),
         "depth": spread(case.depth, neurons),
         "state": state[0],
         "spike": state[1],
         "steps": x.steps if isinstance(x, Spikes) else len(x),
         "neurons": neurons,
-        "neuron": case.neuron.name,
+        "neuron": equations(case.neuron, tuple(name for name in numbers if name in leaves)).text,
         "surrogate": case.surrogate.spec,
         "limit": limit,
         "seed": seed,

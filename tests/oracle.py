@@ -1,6 +1,7 @@
 """What tests compare with: the only tolerance table, the comparisons, and random cases for every operation."""
 
 import importlib
+import inspect
 import math
 import pkgutil
 from dataclasses import dataclass, replace
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from spikeloom import Spikes, neurons, reference
 from spikeloom.neurons import Neuron
+from spikeloom.neurons.resets import RESETS
 from spikeloom.surrogates import SuperSpike, Surrogate
 
 TOLERANCES = {
@@ -88,14 +90,14 @@ def all_neurons() -> list[Neuron]:
     for info in pkgutil.iter_modules(neurons.__path__):
         module = importlib.import_module(f"spikeloom.neurons.{info.name}")
         if hasattr(module, "neuron"):
-            variants = getattr(module, "RESETS", None)
-            found += [module.neuron(variant) for variant in variants] if variants else [module.neuron()]
+            variants = "reset" in inspect.signature(module.neuron).parameters
+            found += [module.neuron(reset) for reset in RESETS] if variants else [module.neuron()]
     return found
 
 
 def spiking_neurons() -> list[Neuron]:
     """Those of `all_neurons` that a layer of spiking neurons may hold."""
-    return [neuron for neuron in all_neurons() if "threshold" in neuron.parameters]
+    return [neuron for neuron in all_neurons() if "threshold" in neuron.names]
 
 
 def all_surrogates() -> list[Surrogate]:
@@ -112,7 +114,7 @@ class Case:
         weight: `[N, I]`.
         recurrent_weight: `[N, N]`, or None for a feed-forward layer.
         bias: `[N]` or None.
-        parameters: numbers or tensors `[N]`, as `neuron.parameters` names them.
+        parameters: numbers or tensors `[N]`, as `neuron.names` lists them.
         depth: second threshold less threshold.
         d_spikes: `[T, B, N]`, the loss's gradient by the spikes that leave the layer.
         d_states: a `[B, N]` per state, the loss's gradient by the last states.
@@ -185,7 +187,7 @@ def random_case(
         return (uniform(*shape) * scale).float().double()
 
     usual = {"beta": 0.9, "gain": 0.5, "threshold": 1.0, "depth": -0.125} | override
-    values = [_float32(usual.get(name, 0.5)) for name in (*chosen.parameters, "depth")]
+    values = [_float32(usual.get(name, 0.5)) for name in (*chosen.names, "depth")]
     spread: list[float | Tensor] = list(values)
     if per_neuron:
         spread = [(v * uniform(neurons, low=0.875, high=1.0)).float().double() for v in values]
@@ -211,7 +213,7 @@ def run_reference(case: Case, keep: Tensor | None = None) -> dict[str, Tensor]:
         `bias` and each parameter that is a tensor; without a cap `keep` is None.
     """
     tensors = {"x": case.x, "weight": case.weight, "recurrent_weight": case.recurrent_weight, "bias": case.bias}
-    named = dict(zip(case.neuron.parameters, case.parameters, strict=True))
+    named = dict(zip(case.neuron.names, case.parameters, strict=True))
     tensors |= {name: value for name, value in named.items() if isinstance(value, Tensor)}
     leaves = {name: value.detach().clone().requires_grad_() for name, value in tensors.items() if value is not None}
     sums = [leaves[name] for name in ("x", "weight", "recurrent_weight") if name in leaves]

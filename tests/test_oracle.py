@@ -95,7 +95,7 @@ def test_the_float32_reference_is_as_good_as_itself(recurrent: bool, per_neuron:
 
 
 def test_everything_there_is_is_found() -> None:
-    assert {"lif.zero", "lif.subtract", "lif.none", "li"} <= {neuron.name for neuron in all_neurons()}
+    assert {"LIF.zero", "LIF.subtract", "LIF.none", "SE-adLIF.zero", "LI"} <= {neuron.name for neuron in all_neurons()}
     assert {neuron.name for neuron in spiking_neurons()} < {neuron.name for neuron in all_neurons()}
     assert len(all_surrogates()) >= 6
 

@@ -30,7 +30,10 @@ def binary(*shape: int, seed: int = 0, activity: float = 0.3) -> Tensor:
         ({"tau_ms": 5.0}, "dt_ms: expected the length of a step beside tau_ms, above 0, got None"),
         ({"tau_ms": 5.0, "dt_ms": 0.0}, "dt_ms: expected the length of a step beside tau_ms, above 0, got 0.0"),
         ({"tau_ms": 0.0, "dt_ms": 1.0}, "tau_ms: expected numbers above 0, got 0.0"),
-        ({"dt_ms": 1.0}, "dt_ms: expected tau_ms beside it, got dt_ms alone; give beta, or tau_ms and dt_ms"),
+        (
+            {"dt_ms": 1.0},
+            "dt_ms: expected a time constant beside it, got dt_ms alone; give a time constant in ms, or leave",
+        ),
         ({"threshold": torch.ones(5, requires_grad=True)}, "threshold: expected a number or a tensor without gradient"),
         ({"threshold": math.nan}, "threshold: expected numbers, got NaN"),
         ({"second_threshold": 1.5}, "second_threshold: expected at most the threshold, got 1.5"),

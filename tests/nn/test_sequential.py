@@ -20,8 +20,8 @@ def network() -> nn.Sequential:
     ("layers", "message"),
     [
         ([], "layers: expected at least one, got none"),
-        ([torch.nn.ReLU()], "layer 1: expected one of LIF, LI, Linear at this place, got ReLU"),
-        ([nn.LI(4, 5), nn.LIF(5, 3)], "layer 1: expected one of LIF at this place, got LI"),
+        ([torch.nn.ReLU()], "layer 1: expected one of Spiking, LI, Linear at this place, got ReLU"),
+        ([nn.LI(4, 5), nn.LIF(5, 3)], "layer 1: expected one of Spiking at this place, got LI"),
         ([nn.LIF(4, 5), nn.LI(6, 3)], "layer 2: expected in_features 5, as layer 1 has neurons, got 6"),
     ],
 )
@@ -104,7 +104,7 @@ def test_the_table_explains_each_layer() -> None:
     assert net.explain().count("no batch has come yet") == 2
     net(binary(5, 4, 20) * (torch.arange(20) < 10))
     head, *rows = net.explain().splitlines()
-    assert head.split() == ["layer", "activity", "route", "why"]
+    assert head.split() == ["layer", "activity", "route", "why", "keeps"]
     assert len(rows) == len(net) == 3
     assert rows[0].startswith("20-70 recurrent LIF")
     assert f"{net[0].last_activity:.2%}" in rows[0]

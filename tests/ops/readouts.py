@@ -1,10 +1,11 @@
 """Readouts small enough for tests, through the operators and through the reference."""
 
 import torch
-from engine import padded, spread, windowed
+from engine import padded, windowed
 from torch import Tensor
 
 from spikeloom import Spikes, ops, reference
+from spikeloom.neurons import equations, li
 from spikeloom.nn.blocked import to_blocks
 
 
@@ -30,9 +31,10 @@ def problem(*, inputs: int, outputs: int, batch: int, steps: int, seed: int, bia
 
 def run_reference(given: dict[str, Tensor], dtype: torch.dtype) -> dict[str, Tensor]:
     given = {name: value.to(dtype) for name, value in given.items()}
-    leaves = {name: given[name].clone().requires_grad_() for name in ("x", "weight", "bias", "state") if name in given}
+    names = ("x", "weight", "bias", "state", "beta", "gain")
+    leaves = {name: given[name].clone().requires_grad_() for name in names if name in given}
     out, last = reference.readout(
-        leaves["x"], leaves["weight"], leaves.get("bias"), leaves["state"], beta=given["beta"], gain=given["gain"]
+        leaves["x"], leaves["weight"], leaves.get("bias"), leaves["state"], beta=leaves["beta"], gain=leaves["gain"]
     )
     torch.autograd.backward([out, last], [given["d_out"], given["d_state"]])
     gradients = {f"d_{name}": leaf.grad for name, leaf in leaves.items() if leaf.grad is not None}
@@ -43,24 +45,25 @@ def run_operator(given: dict[str, Tensor], *, sparse: bool) -> dict[str, Tensor]
     given = {name: value.float() for name, value in given.items()}
     steps, batch, _ = given["x"].shape
     outputs = len(given["weight"])
-    leaves = {name: given[name].clone().requires_grad_() for name in ("weight", "bias", "state") if name in given}
+    names = ("weight", "bias", "state", "beta", "gain")
+    leaves = {name: given[name].clone().requires_grad_() for name in names if name in given}
     x: Spikes | Tensor = windowed(given["x"], torch.ones_like(given["x"]).bool()) if sparse else given["x"].clone()
     source = x.active if isinstance(x, Spikes) else x
     source.requires_grad_()
     layer = {
         "weight": to_blocks(leaves["weight"]),
         "bias": padded(leaves["bias"]) if "bias" in leaves else None,
-        "parameters": torch.stack([spread(given["beta"], outputs), spread(given["gain"], outputs)]),
+        "parameters": torch.stack([padded(leaves["beta"]), padded(leaves["gain"])]),
         "state": padded(leaves["state"])[None],
         "outputs": outputs,
         "steps": steps,
-        "neuron": "li",
+        "neuron": equations(li.neuron(), ("beta", "gain")).text,
     }
     if isinstance(x, Spikes):
         rows = {"ids": x.ids, "row_start": x.row_start, "spike_count": x.spike_count, "active": x.active}
-        out, last = ops.readout(**rows, **layer)
+        out, last, _ = ops.readout(**rows, **layer)
     else:
-        out, last = ops.readout_dense(x=x, **layer)
+        out, last, _ = ops.readout_dense(x=x, **layer)
     torch.autograd.backward([out, last], [given["d_out"], padded(given["d_state"])[None]])
     assert source.grad is not None
     d_x = source.grad

@@ -6,15 +6,16 @@ from functools import partial
 
 import pytest
 import torch
-from adaptive import ADAPTIVE
 from engine import ROUTES, assert_as_good_as_reference, run_operators
-from oracle import Case, all_surrogates, assert_close, random_case, run_reference, spiking_neurons
+from oracle import Case, all_surrogates, assert_close, random_case, run_reference
+from own_neurons import FOR_ALL_WIDTHS, FOR_KERNELS
 
 from spikeloom import ops, reference
 from spikeloom.neurons import Neuron
 from spikeloom.surrogates import SuperSpike, Surrogate
 
-every_neuron = pytest.mark.parametrize("neuron", [*spiking_neurons(), ADAPTIVE], ids=lambda n: n.name)
+every_neuron = pytest.mark.parametrize("neuron", FOR_KERNELS, ids=lambda n: n.name)
+some_neurons = pytest.mark.parametrize("neuron", FOR_ALL_WIDTHS, ids=lambda n: n.name)
 both_routes = pytest.mark.parametrize("sparse", ROUTES.values(), ids=ROUTES)
 both_layers = pytest.mark.parametrize("recurrent", [False, True], ids=["feedforward", "recurrent"])
 all_widths = pytest.mark.usefixtures("lanes")
@@ -27,11 +28,20 @@ def seeded(count: int = 4, **settings: object) -> list[Case]:
 @every_neuron
 @both_layers
 @both_routes
-@all_widths
 def test_layer_is_as_good_as_the_reference(neuron: Neuron, recurrent: bool, sparse: bool) -> None:
+    """With numbers for parameters, and with learned ones of each neuron's own."""
     for bias, per_neuron in ((False, False), (True, True)):
         cases = seeded(neuron=neuron, recurrent=recurrent, bias=bias, per_neuron=per_neuron)
         assert_as_good_as_reference(cases, partial(run_operators, sparse=sparse))
+
+
+@some_neurons
+@both_layers
+@both_routes
+@all_widths
+def test_every_width_is_as_good_as_the_reference(neuron: Neuron, recurrent: bool, sparse: bool) -> None:
+    cases = seeded(neuron=neuron, recurrent=recurrent, bias=True, per_neuron=True)
+    assert_as_good_as_reference(cases, partial(run_operators, sparse=sparse))
 
 
 def kept(case: Case) -> torch.Tensor:
@@ -41,7 +51,7 @@ def kept(case: Case) -> torch.Tensor:
     return keep
 
 
-@every_neuron
+@some_neurons
 @both_layers
 @both_routes
 @all_widths

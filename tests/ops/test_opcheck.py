@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map_only
 
-from spikeloom.neurons import lif
+from spikeloom.neurons import equations, li, lif
 from spikeloom.nn.blocked import to_blocks
 from spikeloom.ops import arrays
 from spikeloom.surrogates import SuperSpike
@@ -59,8 +59,8 @@ def layer(name: str, *, full: bool, limit: int) -> Arguments:
     if "recurrent" in name:
         weights.append(blocked(NEURONS, seed=5, rows=FULL))
     bias = uniform(FULL, seed=6) if full else None
-    parameters = torch.stack([spread(value, NEURONS) for value in (0.9, 1.0, 0.3)])
-    numbers = (STEPS, NEURONS, lif.neuron().name, SuperSpike().spec, limit, 7)
+    parameters = torch.stack([spread(value, NEURONS) for value in (0.9, 1.0, 0.3)]).requires_grad_(full)
+    numbers = (STEPS, NEURONS, equations(lif.neuron(), LEARNED if full else ()).text, SuperSpike().spec, limit, 7)
     return (
         *source(dense="dense" in name),
         *weights,
@@ -74,8 +74,9 @@ def layer(name: str, *, full: bool, limit: int) -> Arguments:
 
 def readout(name: str, *, full: bool) -> Arguments:
     bias, start = (uniform(FULL, seed=6), state(full=True)[0]) if full else (None, None)
-    parameters = torch.stack([spread(0.9, NEURONS), spread(1.0, NEURONS)])
-    return *source(dense="dense" in name), blocked(INPUTS, seed=4), bias, parameters, start, NEURONS, STEPS, "li"
+    parameters = torch.stack([spread(0.9, NEURONS), spread(1.0, NEURONS)]).requires_grad_(full)
+    neuron = equations(li.neuron(), LEARNED if full else ()).text
+    return *source(dense="dense" in name), blocked(INPUTS, seed=4), bias, parameters, start, NEURONS, STEPS, neuron
 
 
 def arguments(name: str, *, full: bool, limit: int) -> Arguments:
@@ -102,6 +103,8 @@ class Recorder(TorchDispatchMode):
             self.calls.append(args)
         return func(*args, **(kwargs or {}))
 
+
+LEARNED = ("beta",)
 
 all_options = pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
 

@@ -2,13 +2,14 @@
 
 import pytest
 import torch
-from adaptive import ADAPTIVE
 from engine import ROUTES, padded, spread
 from ops.readouts import numbers, problem, run_operator, run_reference
 from oracle import assert_as_good_as
+from own_neurons import ADAPTIVE
 from torch import Tensor
 
 from spikeloom import Spikes, ops
+from spikeloom.neurons import equations
 from spikeloom.nn.blocked import to_blocks
 
 both_routes = pytest.mark.parametrize("sparse", ROUTES.values(), ids=ROUTES)
@@ -78,7 +79,7 @@ def test_a_neuron_of_two_states_may_read_out() -> None:
     parameters = torch.stack([spread(value, 4) for value in values])
     start = torch.stack([padded(s.float()) for s in states])
     rows = (spikes.ids, spikes.row_start, spikes.spike_count, spikes.active)
-    out, last = ops.readout(*rows, to_blocks(leaf), None, parameters, start, 4, 6, "adaptive")
+    out, last, _ = ops.readout(*rows, to_blocks(leaf), None, parameters, start, 4, 6, equations(ADAPTIVE).text)
     out.backward(d_out.float())
     assert last.shape == (2, 3, 64)
     for name, got, want32, want64 in zip(("out", "d_weight"), (out, leaf.grad), *results, strict=True):

@@ -4,14 +4,14 @@ from functools import partial
 
 import pytest
 import torch
-from adaptive import ADAPTIVE
 from engine import ROUTES, assert_as_good_as_reference, run_operators
-from oracle import Case, assert_as_good_as, random_case, spiking_neurons
+from oracle import Case, assert_as_good_as, random_case
+from own_neurons import ADAPTIVE, FOR_KERNELS
 
 from spikeloom import reference
 from spikeloom.neurons import Neuron
 
-every_neuron = pytest.mark.parametrize("neuron", [*spiking_neurons(), ADAPTIVE], ids=lambda n: n.name)
+every_neuron = pytest.mark.parametrize("neuron", FOR_KERNELS, ids=lambda n: n.name)
 both_routes = pytest.mark.parametrize("sparse", ROUTES.values(), ids=ROUTES)
 both_layers = pytest.mark.parametrize("recurrent", [False, True], ids=["feedforward", "recurrent"])
 
@@ -19,7 +19,6 @@ both_layers = pytest.mark.parametrize("recurrent", [False, True], ids=["feedforw
 @every_neuron
 @both_layers
 @both_routes
-@pytest.mark.usefixtures("lanes")
 @pytest.mark.parametrize("cut", [1, 11])
 def test_two_halves_are_one_whole(neuron: Neuron, recurrent: bool, sparse: bool, cut: int) -> None:
     """Gradients flow through states and spikes at the cut, into what came before it."""

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 import torch
-from adaptive import ADAPTIVE
 from engine import ROUTES, run_operators
 from ops.readouts import problem, run_operator
 from oracle import random_case
+from own_neurons import QUADRATIC
 
 from spikeloom.neurons import Neuron, lif
 
@@ -19,12 +19,13 @@ def _threads() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-@pytest.mark.parametrize("neuron", [lif.neuron(), ADAPTIVE], ids=lambda n: n.name)
+@pytest.mark.parametrize("neuron", [lif.neuron(), QUADRATIC], ids=lambda n: n.name)
 @pytest.mark.parametrize("recurrent", [False, True], ids=["feedforward", "recurrent"])
 @pytest.mark.parametrize("sparse", ROUTES.values(), ids=ROUTES)
 @pytest.mark.parametrize(("neurons", "batch"), [(300, 3), (65, 20), (1, 2)])
 def test_layers(neuron: Neuron, recurrent: bool, sparse: bool, neurons: int, batch: int) -> None:
-    case = random_case(neuron=neuron, recurrent=recurrent, bias=True, neurons=neurons, batch=batch, inputs=150)
+    sizes = {"neurons": neurons, "batch": batch, "inputs": 150}
+    case = random_case(neuron=neuron, recurrent=recurrent, bias=True, per_neuron=True, **sizes)
     results = []
     for threads in (1, 2, 3):
         torch.set_num_threads(threads)

@@ -2,15 +2,16 @@
 
 import pytest
 import torch
-from adaptive import ADAPTIVE
 from oracle import FINITE_DIFFERENCES, Case, all_surrogates, assert_close, random_case, run_reference, spiking_neurons
+from own_neurons import ADAPTIVE, QUADRATIC
 from torch import Tensor
 
 from spikeloom.neurons import Neuron, lif
+from spikeloom.neurons.resets import RESETS
 from spikeloom.reference import feedforward, fire, readout, recurrent
 from spikeloom.surrogates import SuperSpike, Surrogate
 
-every_neuron = pytest.mark.parametrize("neuron", [*spiking_neurons(), ADAPTIVE], ids=lambda n: n.name)
+every_neuron = pytest.mark.parametrize("neuron", [*spiking_neurons(), ADAPTIVE, QUADRATIC], ids=lambda n: n.name)
 every_surrogate = pytest.mark.parametrize("surrogate", all_surrogates(), ids=lambda s: type(s).__name__)
 with_and_without_recurrence = pytest.mark.parametrize("recurrence", [False, True], ids=["feedforward", "recurrent"])
 with_and_without_cap = pytest.mark.parametrize("capped", [False, True], ids=["all", "capped"])
@@ -98,7 +99,7 @@ def test_readout_by_finite_differences(bias: bool) -> None:
 
 @with_and_without_recurrence
 @with_and_without_cap
-@pytest.mark.parametrize("reset", list(lif.RESETS))
+@pytest.mark.parametrize("reset", list(RESETS))
 def test_gradients_are_the_papers_equations(reset: str, recurrence: bool, capped: bool) -> None:
     case = random_case(recurrent=recurrence, bias=True, neuron=lif.neuron(reset), activity=0.2, depth=-0.3)
     keep = torch.rand(case.d_spikes.shape, generator=torch.Generator().manual_seed(6)) < 0.5 if capped else None

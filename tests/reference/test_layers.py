@@ -4,14 +4,14 @@ import math
 
 import pytest
 import torch
-from adaptive import ADAPTIVE
 from oracle import Case, assert_close, random_case, run_reference, spiking_neurons
+from own_neurons import ADAPTIVE, QUADRATIC
 from torch import Tensor
 
 from spikeloom.neurons import Neuron
 from spikeloom.reference import cap, feedforward, recurrent
 
-every_neuron = pytest.mark.parametrize("neuron", [*spiking_neurons(), ADAPTIVE], ids=lambda n: n.name)
+every_neuron = pytest.mark.parametrize("neuron", [*spiking_neurons(), ADAPTIVE, QUADRATIC], ids=lambda n: n.name)
 with_and_without_recurrence = pytest.mark.parametrize("recurrence", [False, True], ids=["feedforward", "recurrent"])
 SIZES = [1, 33, 63, 65]
 
@@ -107,7 +107,7 @@ def test_per_neuron_parameters_that_agree_are_numbers(neurons: int, recurrence: 
 def test_silence_stays_silent_and_takes_no_gradient(neuron: Neuron, recurrence: bool) -> None:
     case = random_case(neuron=neuron, recurrent=recurrence, activity=0.0)
     results = run_reference(case)
-    threshold = case.parameters[case.neuron.parameters.index("threshold")]
+    threshold = case.parameters[case.neuron.names.index("threshold")]
     assert not bool(results["spikes"].any() or results["window"].any() or results["state.membrane"].any())
     assert bool((results["margin"] == -threshold).all())
     assert not bool(results["d_weight"].any())

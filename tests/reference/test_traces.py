@@ -5,6 +5,7 @@ import torch
 from oracle import assert_close
 
 from spikeloom.neurons import lif
+from spikeloom.neurons.resets import RESETS
 from spikeloom.reference import feedforward, recurrent
 from spikeloom.surrogates import SuperSpike
 
@@ -53,7 +54,7 @@ LEFT = {
     "subtract": [0, 0.5, 0, 0, 0.5, 0.5],
     "none": [0, 0.5, 1.0, 0.5, 1.75, 1.125],
 }
-every_reset = pytest.mark.parametrize("reset", list(lif.RESETS))
+every_reset = pytest.mark.parametrize("reset", list(RESETS))
 
 
 def column(values: list[float]) -> torch.Tensor:

@@ -47,6 +47,6 @@ def engine(problem: Problem, *, sparse: bool) -> Contender:
     @torch.no_grad()
     def activity() -> list[float]:
         net(spikes)
-        return [layer.last_activity for layer in net if isinstance(layer, nn.LIF)]
+        return [layer.last_activity for layer in net if isinstance(layer, nn.Spiking)]
 
     return Contender(parameters, adam(parameters), lambda: net(spikes)[0].sum(0), problem.labels, activity)

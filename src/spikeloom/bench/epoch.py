@@ -18,7 +18,7 @@ from spikeloom.bench.problem import Layer, Problem
 from spikeloom.bench.torch_dense import VARIANTS, DenseNet
 from spikeloom.checks import require
 from spikeloom.data.loader import Loader
-from spikeloom.nn import LI, LIF, init
+from spikeloom.nn import LI, Spiking, init
 from spikeloom.spikes import Spikes
 from spikeloom.train import recipes, settings
 from spikeloom.train import run as runs
@@ -104,6 +104,7 @@ def run(recipe: str, data: str | None, samples: int, threads: int | None, as_jso
 def measure(config: Config, threads: int) -> Result:
     """Measure an epoch of a run with these settings, ours and plain torch's in turns."""
     require(config.network.readout == "li", "readout", "li", config.network.readout)
+    require(config.network.neuron == "lif", "neuron", "lif, which the others have too", config.network.neuron)
     # A schedule over so many epochs keeps the learning rate near its peak in the few that are measured.
     endless = replace(config, training=replace(config.training, epochs=1000))
     batches = loaders(endless).train
@@ -181,15 +182,15 @@ def _rival(name: str, model: Classifier, config: Config, batches: Loader) -> Cal
 
 def _problem(model: Classifier, config: Config) -> Problem:
     """The network and its weights, as the dense contenders take them."""
-    layers: Sequence[LIF | LI] = list(model.network)
-    hidden = [layer for layer in layers if isinstance(layer, LIF)]
+    layers: Sequence[Spiking | LI] = list(model.network)
+    hidden = [layer for layer in layers if isinstance(layer, Spiking)]
     first, readout = hidden[0], layers[-1]
     work = Workload(
         Case(config.recipe, first.in_features, config.data.steps, model.classes),
-        recurrent=config.network.recurrent,
+        recurrent=config.network.recurrent is True,
         hidden=config.network.hidden,
         batch=config.data.batch_size,
-        beta=float(first.beta.flatten()[0]),
+        beta=float(first.value("beta").flatten()[0]),
         readout_beta=config.network.readout_beta,
         threshold=config.network.threshold,
         gain=config.network.gain,

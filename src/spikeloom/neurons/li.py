@@ -5,7 +5,9 @@
 (Finkbeiner et al. 2024). Its margin is its membrane: the output at every step.
 """
 
-from spikeloom.neurons.neuron import Neuron
+from functools import cache
+
+from spikeloom.neurons.neuron import Neuron, Parameter, decay
 
 
 def _step(state, spike, current, p):
@@ -15,13 +17,7 @@ def _step(state, spike, current, p):
     return (membrane,), membrane
 
 
-def _adjoint(d_state, d_margin, spike, p):
-    (d_membrane,) = d_state
-    beta, gain = p
-    d_membrane = d_membrane + d_margin
-    return (beta * d_membrane,), 0.0, gain * d_membrane
-
-
+@cache
 def neuron() -> Neuron:
     """The leaky integrator."""
-    return Neuron("li", _step, _adjoint, states=("membrane",), parameters=("beta", "gain"))
+    return Neuron("LI", _step, ("membrane",), (decay("beta", 0.95, "tau_ms"), Parameter("gain", 1.0)))

@@ -1,59 +1,23 @@
-"""The leaky integrate-and-fire neuron, with three resets.
+"""The leaky integrate-and-fire neuron.
 
     U[t] = beta R(U[t-1], S[t-1]) + gain I[t],    S[t] = 1 where U[t] >= threshold
 
-where R is U (1 - S) for the reset to zero, U - threshold S for the reset by subtraction, U for none. The reset lets no
-gradient through to S (Finkbeiner et al. 2024), so the adjoint of a step, with lam = dL/dU[t], is
-
-    dL/dU[t-1] = beta k lam,    dL/dI[t] = gain lam,    k = 1 - S[t-1] for the reset to zero, else 1.
+where R is the reset: U (1 - S), U - threshold S, or U (Finkbeiner et al. 2024).
 """
 
-from functools import cache
+from functools import cache, partial
 
-from spikeloom.checks import require
-from spikeloom.neurons.neuron import Neuron, detach
+from spikeloom.neurons.neuron import Neuron, Parameter, decay
+from spikeloom.neurons.resets import RESETS, check_reset
+
+PARAMETERS = (decay("beta", 0.95, "tau_ms"), Parameter("gain", 1.0), Parameter("threshold", 1.0, low=0.0))
 
 
-def _step_zero(state, spike, current, p):
+def _step(reset, state, spike, current, p):
     (membrane,) = state
     beta, gain, threshold = p
-    membrane = beta * (membrane * (1.0 - detach(spike))) + gain * current
+    membrane = beta * RESETS[reset](membrane, spike, threshold) + gain * current
     return (membrane,), membrane - threshold
-
-
-def _adjoint_zero(d_state, d_margin, spike, p):
-    (d_membrane,) = d_state
-    beta, gain, _ = p
-    d_membrane = d_membrane + d_margin
-    return (beta * (d_membrane * (1.0 - spike)),), 0.0, gain * d_membrane
-
-
-def _step_subtract(state, spike, current, p):
-    (membrane,) = state
-    beta, gain, threshold = p
-    membrane = beta * (membrane - threshold * detach(spike)) + gain * current
-    return (membrane,), membrane - threshold
-
-
-def _step_none(state, spike, current, p):
-    (membrane,) = state
-    beta, gain, threshold = p
-    membrane = beta * membrane + gain * current
-    return (membrane,), membrane - threshold
-
-
-def _adjoint_through(d_state, d_margin, spike, p):
-    (d_membrane,) = d_state
-    beta, gain, _ = p
-    d_membrane = d_membrane + d_margin
-    return (beta * d_membrane,), 0.0, gain * d_membrane
-
-
-RESETS = {
-    "zero": (_step_zero, _adjoint_zero),
-    "subtract": (_step_subtract, _adjoint_through),
-    "none": (_step_none, _adjoint_through),
-}
 
 
 @cache
@@ -66,6 +30,5 @@ def neuron(reset: str = "zero") -> Neuron:
     Raises:
         InputError: another reset.
     """
-    require(reset in RESETS, "reset", "one of " + ", ".join(RESETS), repr(reset))
-    step, adjoint = RESETS[reset]
-    return Neuron(f"lif.{reset}", step, adjoint, states=("membrane",), parameters=("beta", "gain", "threshold"))
+    check_reset(reset)
+    return Neuron(f"LIF.{reset}", partial(_step, reset), ("membrane",), PARAMETERS)

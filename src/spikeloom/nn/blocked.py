@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from spikeloom.checks import require
+from spikeloom.nn.numbers import Numbers
 from spikeloom.ops.arrays import BLOCK, blocks_of, padded
 
 
@@ -24,49 +25,13 @@ def to_matrix(blocks: Float[Tensor, "K R 64"], outputs: int, inputs: int) -> Flo
     return matrix.clone(memory_format=torch.contiguous_format)
 
 
-def per_neuron(name: str, value: float | Tensor, neurons: int) -> Tensor:
-    """A setting of all neurons, or of each: a float32 tensor of no dimension or `[N]`.
-
-    Raises:
-        InputError: another shape, NaN, or a tensor that wants a gradient.
-    """
-    learned = isinstance(value, Tensor) and value.requires_grad
-    require(not learned, name, "a number or a tensor without gradient", "one that requires it", "pass it detached")
-    tensor = torch.as_tensor(value, dtype=torch.float32).clone()
-    require(
-        tensor.shape in ((), (neurons,)), name, f"a number or {neurons} of them, one per neuron", tuple(tensor.shape)
-    )
-    require(not bool(tensor.isnan().any()), name, "numbers", "NaN")
-    return tensor
-
-
-def decay(neurons: int, beta: float | Tensor | None, tau_ms: float | Tensor | None, dt_ms: float | None) -> Tensor:
-    """The factor by which a membrane decays in a step: `beta`, or `exp(-dt_ms / tau_ms)`.
-
-    Raises:
-        InputError: both or neither are given, or a number out of its range.
-    """
-    if tau_ms is None:
-        require(dt_ms is None, "dt_ms", "tau_ms beside it", "dt_ms alone", "give beta, or tau_ms and dt_ms")
-        factor = per_neuron("beta", 0.95 if beta is None else beta, neurons)
-        require(bool(((factor >= 0) & (factor <= 1)).all()), "beta", "numbers from 0 to 1", beta)
-        return factor
-    require(beta is None, "beta", "beta or tau_ms", "both", "give one of them")
-    require(dt_ms is not None and dt_ms > 0, "dt_ms", "the length of a step beside tau_ms, above 0", dt_ms)
-    tau = per_neuron("tau_ms", tau_ms, neurons)
-    require(bool((tau > 0).all()), "tau_ms", "numbers above 0", tau_ms)
-    return torch.exp(-dt_ms / tau.double()).float()  # type: ignore[operator]
-
-
-class Blocked(nn.Module):
+class Blocked(Numbers):
     """A layer with weights from `in_features` inputs to `out_features` neurons.
 
     `weight` is `[out / 64, in, 64]`, in blocks of 64 neurons padded with zeros. `weight_matrix`, `load_weight_matrix`,
     `weight_gradient` and `state_dict` show it as `[out, in]`.
     """
 
-    beta: Tensor
-    gain: Tensor
     bias: nn.Parameter | None
     label: str
 
@@ -84,11 +49,6 @@ class Blocked(nn.Module):
 
     def _padded_bias(self) -> Tensor | None:
         return None if self.bias is None else self._spread(self.bias)
-
-    def _spread(self, value: Tensor) -> Tensor:
-        """A number or `[out]` as `[N]`, padded with zeros to whole blocks."""
-        missing = padded(self.out_features) - self.out_features
-        return nn.functional.pad(value.expand(self.out_features), (0, missing))
 
     def weight_matrix(self) -> Float[Tensor, "N I"]:
         """The input weights `[out, in]`, copied."""

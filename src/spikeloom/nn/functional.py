@@ -6,8 +6,8 @@ from torch import Tensor
 
 from spikeloom import ops
 from spikeloom.checks import require
-from spikeloom.nn.blocked import per_neuron
 from spikeloom.nn.inputs import check_ids
+from spikeloom.nn.numbers import per_neuron
 from spikeloom.ops.arrays import BLOCK, padded
 from spikeloom.spikes import Spikes
 from spikeloom.surrogates import SuperSpike, Surrogate

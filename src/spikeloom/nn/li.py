@@ -1,14 +1,16 @@
 """A readout layer of leaky integrators."""
 
+from collections.abc import Collection
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from spikeloom import ops
 from spikeloom.checks import require
-from spikeloom.neurons import li
+from spikeloom.neurons import equations, li
 from spikeloom.nn import init
-from spikeloom.nn.blocked import Blocked, decay, per_neuron
+from spikeloom.nn.blocked import Blocked
 from spikeloom.nn.dropout import checked_chance, drop, scaled
 from spikeloom.nn.inputs import check_finite, checked
 from spikeloom.nn.state import State
@@ -27,6 +29,8 @@ class LI(Blocked):
         dt_ms: the length of a step in ms, beside tau_ms.
         gain: factor of the current, a number or `[C]`.
         bias: whether there is a bias.
+        learn: names of parameters that are learned, of beta and gain; see `nn.numbers`.
+        learn_per: "neuron" or "layer": whether each integrator learns its own.
         dropout: the chance that an input is silent for a whole sample in training, from 0 below 1; see `nn.dropout`.
 
     Raises:
@@ -43,12 +47,14 @@ class LI(Blocked):
         dt_ms: float | None = None,
         gain: float | Tensor = 1.0,
         bias: bool = False,
+        learn: Collection[str] = (),
+        learn_per: str = "neuron",
         dropout: float = 0.0,
     ) -> None:
         super().__init__(in_features, out_features, bias=bias)
         self.neuron, self.dropout = li.neuron(), checked_chance(dropout)
-        self.register_buffer("beta", decay(out_features, beta, tau_ms, dt_ms))
-        self.register_buffer("gain", per_neuron("gain", gain, out_features))
+        given = {"beta": beta, "tau_ms": tau_ms, "gain": gain}
+        self._take(given, dt_ms=dt_ms, learn=learn, learn_per=learn_per)
         init.uniform_(self, gain=1.0)
 
     def forward(self, x: Spikes | Tensor, state: State | None = None) -> tuple[Float[Tensor, "T B C"], State]:
@@ -67,20 +73,19 @@ class LI(Blocked):
         x = checked(x, self.in_features, self.weight)
         steps, batch = (x.steps, x.batch) if isinstance(x, Spikes) else x.shape[:2]
         x, kept = drop(x, state, chance=self.dropout, training=self.training)
-        parameters = torch.stack([self._spread(self.beta), self._spread(self.gain)])
         layer = (
             scaled(self.weight, chance=self.dropout, training=self.training),
             self._padded_bias(),
-            parameters,
+            self._numbers(),
             self._start(state, batch),
             self.out_features,
             steps,
-            self.neuron.name,
+            equations(self.neuron, self.learned).text,
         )
         if isinstance(x, Spikes):
-            out, last_state = ops.readout(x.ids, x.row_start, x.spike_count, x.active, *layer)
+            out, last_state, _ = ops.readout(x.ids, x.row_start, x.spike_count, x.active, *layer)
         else:
-            out, last_state = ops.readout_dense(x, *layer)
+            out, last_state, _ = ops.readout_dense(x, *layer)
         check_finite(self, last_state)
         return out, State((last_state[0, :, : self.out_features],), kept=kept)
 
@@ -88,7 +93,9 @@ class LI(Blocked):
         """What the layer is and which route it takes."""
         size = f"{self.in_features}-{self.out_features} LI readout"
         why = "few outputs: the sum of weight rows is small at any activity"
-        return {"layer": size, "activity": "", "route": "sparse; dense for a real-valued input", "why": why}
+        keeps = ", ".join(f"every {name}" for name in self.keeps)
+        route = "sparse; dense for a real-valued input"
+        return {"layer": size, "activity": "", "route": route, "why": why, "keeps": keeps or "nothing"}
 
     def extra_repr(self) -> str:
         return f"{self.in_features}, {self.out_features}"

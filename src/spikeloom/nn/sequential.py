@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from spikeloom.checks import require
 from spikeloom.nn.inputs import check_finite
 from spikeloom.nn.li import LI
-from spikeloom.nn.lif import LIF
+from spikeloom.nn.spiking import Spiking
 from spikeloom.nn.state import States
 from spikeloom.spikes import Spikes
 
@@ -17,8 +17,8 @@ class Sequential(nn.Module):
     """A network of layers, each of which runs through all time steps before the next.
 
     Args:
-        layers: `LIF` layers, of which the last may be an `LI` or a `torch.nn.Linear`; the latter is applied to the
-            spikes of every step.
+        layers: `Spiking` layers, as `LIF` is one, of which the last may be an `LI` or a `torch.nn.Linear`; the latter
+            is applied to the spikes of every step.
 
     Raises:
         InputError: no layer, a layer of another kind, or sizes that do not fit.
@@ -32,7 +32,7 @@ class Sequential(nn.Module):
         super().__init__()
         require(len(layers) > 0, "layers", "at least one", "none")
         for i, layer in enumerate(layers):
-            kinds = (LIF, LI, nn.Linear) if i == len(layers) - 1 else (LIF,)
+            kinds = (Spiking, LI, nn.Linear) if i == len(layers) - 1 else (Spiking,)
             names = ", ".join(kind.__name__ for kind in kinds)
             require(isinstance(layer, kinds), f"layer {i + 1}", f"one of {names} at this place", type(layer).__name__)
             if i > 0:
@@ -87,11 +87,9 @@ class Sequential(nn.Module):
         return outputs, States(after)
 
     def explain(self) -> str:
-        """A table: each layer's sizes, its activity in the last batch, the route it takes, and why."""
-        rows = [{"layer": "layer", "activity": "activity", "route": "route", "why": "why"}]
-        for layer in self:
-            linear = {"layer": f"{layer.in_features}-{layer.out_features} Linear", "activity": "", "why": "torch's own"}
-            rows.append(linear | {"route": "dense"} if isinstance(layer, nn.Linear) else layer.explain())
+        """A table: each layer's sizes, last activity, route and its reason, and what it keeps of every step."""
+        rows = [{name: name for name in ("layer", "activity", "route", "why", "keeps")}]
+        rows += [_linear(layer) if isinstance(layer, nn.Linear) else layer.explain() for layer in self]
         widths = {key: max(len(row[key]) for row in rows) for key in rows[0]}
         return "\n".join("  ".join(row[key].ljust(widths[key]) for key in rows[0]).rstrip() for row in rows)
 
@@ -103,3 +101,8 @@ class Sequential(nn.Module):
 
     def __getitem__(self, index: int) -> Any:
         return list(self)[index]
+
+
+def _linear(layer: nn.Linear) -> dict[str, str]:
+    size = f"{layer.in_features}-{layer.out_features} Linear"
+    return {"layer": size, "activity": "", "route": "dense", "why": "torch's own", "keeps": "its input"}

@@ -1,11 +1,13 @@
 """What a layer carries from one call to the next."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
 from jaxtyping import Bool, Float
 from torch import Tensor
+
+from spikeloom.spikes import Spikes
 
 
 @dataclass(frozen=True, eq=False)
@@ -16,16 +18,37 @@ class State:
         values: a tensor `[B, N]` for each state of the neuron, as its description orders them.
         spike: `[B, N]`, zeros and ones: who spiked at the last step. None for neurons that do not spike.
         kept: `[B, I]`, the inputs that dropout left to each sample; None where there is no dropout.
+        late: the input of the last steps, which a delay holds back; None where there is no delay.
     """
 
     values: tuple[Float[Tensor, "B N"], ...]
     spike: Float[Tensor, "B N"] | None = None
     kept: Bool[Tensor, "B I"] | None = None
+    late: Spikes | Float[Tensor, "D B I"] | None = None
 
     def detach(self) -> "State":
         """The same state cut off from the graph that made it: backpropagation through time ends here."""
-        spike = None if self.spike is None else self.spike.detach()
-        return replace(self, values=tuple(value.detach() for value in self.values), spike=spike)
+        return self.map(lambda x: x.detach())
+
+    def map(self, change: Callable[[Tensor], Tensor]) -> "State":
+        """The same state with each tensor that gradients can flow through changed."""
+        return replace(
+            self,
+            values=tuple(change(value) for value in self.values),
+            spike=None if self.spike is None else change(self.spike),
+            late=_changed(self.late, change),
+        )
+
+    def tensors(self) -> list[Tensor]:
+        """What gradients can flow through, in a fixed order."""
+        late = self.late.active if isinstance(self.late, Spikes) else self.late
+        return [*self.values, *(x for x in (self.spike, late) if x is not None)]
+
+
+def _changed(late: Spikes | Tensor | None, change: Callable[[Tensor], Tensor]) -> Spikes | Tensor | None:
+    if isinstance(late, Spikes):
+        return replace(late, active=change(late.active))
+    return None if late is None else change(late)
 
 
 class States(tuple[Any, ...]):

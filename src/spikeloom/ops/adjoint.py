@@ -6,9 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from spikeloom.neurons import named
 from spikeloom.ops.arrays import BLOCK, array, flat, kernels, run, spike_words, unsigned, width, zeros
-from spikeloom.ops.scans import Layer, Record, Upstream, given
+from spikeloom.ops.scans import Layer, Record, Upstream, added_up, given
 
 CHUNKS = 3
 """So many chunks of samples are under way at once."""
@@ -40,9 +39,9 @@ class Adjoint:
 
     def __init__(self, layer: Layer, record: Record, upstream: Upstream, recurrent: Tensor) -> None:
         self.layer, self.record, self.recurrent = layer, record, recurrent
-        neurons, states = layer.parameters.shape[1], len(named(layer.neuron).states)
+        neurons, equations = layer.parameters.shape[1], layer.equations
         batch = record.spikes.shape[1] // layer.steps
-        last_state = given(upstream.last_state, states, batch, neurons)
+        last_state = given(upstream.last_state, equations.states, batch, neurons)
         last_spike = given(upstream.last_spike, batch, neurons)
         kept = record.kept if record.kept.numel() else record.near
         self._record = kernels("adjoint").Record(
@@ -52,6 +51,7 @@ class Adjoint:
             spike_words(record.first_spike, recurrent.shape[0], batch),
             array(record.slope),
             array(record.entry_end),
+            array(record.history),
         )
         self._upstream = kernels("adjoint").Upstream(
             array(given(upstream.active, int(record.row_start[-1]))),
@@ -63,6 +63,7 @@ class Adjoint:
         self._d_recurrent, self._d_bias = zeros(*recurrent.shape), zeros(neurons)
         self._d_state, self._d_spike = torch.empty_like(last_state), torch.empty_like(last_spike)
         self._d_first = torch.empty(batch, neurons)
+        self._d_learned = torch.empty(batch, len(equations.learned), neurons)
         self._inner = kernels("adjoint").Inner(
             flat(recurrent),
             flat(self._d_recurrent),
@@ -78,7 +79,7 @@ class Adjoint:
         run(
             kernels("recurrent").backward,
             width(),
-            named(self.layer.neuron),
+            self.layer.equations,
             array(self.layer.parameters),
             self._record,
             self._upstream,
@@ -92,16 +93,18 @@ class Adjoint:
             np.zeros((3, -(-(end - first) // chunk)), np.int64),
             array(d_current),
             array(self._d_bias),
+            array(self._d_learned),
             array(self._d_state),
             array(self._d_spike),
             array(self._d_first),
         )
 
-    def gradients(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """By the bias, by the state `[S, B, N]` and the spikes `[B, N]` before the first step, and by `recurrent`."""
+    def gradients(self) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """By the bias, the parameters, the state and the spikes before the first step, and by `recurrent`."""
         if self.record.first_spike is not None:
             _add_first_step(self.record.first_spike, self._d_first, self.recurrent, self._d_recurrent, self._d_spike)
-        return self._d_bias, self._d_state, self._d_spike, self._d_recurrent
+        d_parameters = self.layer.by_parameter(added_up(self._d_learned))
+        return self._d_bias, d_parameters, self._d_state, self._d_spike, self._d_recurrent
 
 
 def _add_first_step(spike: Tensor, d_first: Tensor, recurrent: Tensor, d_recurrent: Tensor, d_spike: Tensor) -> None:

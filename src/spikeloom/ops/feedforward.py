@@ -3,13 +3,13 @@
 import torch
 from torch import Tensor
 
-from spikeloom.neurons import named
+from spikeloom.neurons import from_text
 from spikeloom.ops.arrays import blocks_of, flat, kernels, sample_groups, unsigned
 from spikeloom.ops.scans import Layer, Record, Scanned, Upstream, added_up, parts_for, scan_backward, scan_forward
 
 SCANNED = (
     "(Tensor active, Tensor ids, Tensor row_start, Tensor spike_count, Tensor last_state, Tensor last_spike, "
-    "Tensor dropped, Tensor spikes, Tensor near, Tensor kept, Tensor slope, Tensor entry_end)"
+    "Tensor dropped, Tensor spikes, Tensor near, Tensor kept, Tensor slope, Tensor entry_end, Tensor history)"
 )
 _FORWARD = (
     "(Tensor ids, Tensor row_start, Tensor spike_count, Tensor active, Tensor weight, Tensor? bias, Tensor parameters, "
@@ -20,7 +20,7 @@ _BACKWARD = (
     "(Tensor ids, Tensor row_start, Tensor spike_count, Tensor weight, Tensor parameters, Tensor[] record, "
     "Tensor? first_spike, Tensor? d_active, Tensor? d_last_state, Tensor? d_last_spike, int steps, int neurons, "
     "str neuron, bool want_input) "
-    "-> (Tensor d_input, Tensor d_weight, Tensor d_bias, Tensor d_state, Tensor d_spike)"
+    "-> (Tensor d_input, Tensor d_weight, Tensor d_bias, Tensor d_parameters, Tensor d_state, Tensor d_spike)"
 )
 
 
@@ -58,7 +58,7 @@ def feedforward(
         spike: `[B, N]` zeros and ones, before the first step; None for zeros.
         steps: T.
         neurons: N without the padding.
-        neuron: name of the neuron, see `neurons.named`.
+        neuron: its equations as text, see `neurons.Equations`.
         surrogate: spec of the surrogate, see `surrogates.from_spec`.
         limit: how many ids a row may have; 0 for no limit.
         seed: of the choice among too many.
@@ -81,13 +81,13 @@ def fake_scanned(
     context = torch.library.get_ctx()
     entries, window = context.new_dynamic_size(), context.new_dynamic_size()
     rows, size = batch * steps, parameters.shape[1]
-    words = (blocks_of(neurons), rows)
+    words, equations = (blocks_of(neurons), rows), from_text(neuron)
     return (
         parameters.new_empty(entries),
         parameters.new_empty(entries, dtype=torch.int32),
         parameters.new_empty(rows + 1, dtype=torch.int64),
         parameters.new_empty(rows, dtype=torch.int32),
-        parameters.new_empty(len(named(neuron).states), batch, size),
+        parameters.new_empty(equations.states, batch, size),
         parameters.new_empty(batch, size),
         parameters.new_empty((), dtype=torch.int64),
         parameters.new_empty(words, dtype=torch.int64),
@@ -95,6 +95,7 @@ def fake_scanned(
         parameters.new_empty(words if limit else (0,), dtype=torch.int64),
         parameters.new_empty(window),
         parameters.new_empty(words[0], batch, dtype=torch.int64),
+        parameters.new_empty(len(equations.kept), rows, size),
     )
 
 
@@ -153,10 +154,8 @@ def feedforward_backward(
         unsigned(spike_count),
         d_input.numpy(),
     )
-    d_bias, d_state, d_spike = scan_backward(
-        sink, layer, saved, Upstream(d_active, d_last_state, d_last_spike), parts=parts
-    )
-    return added_up(d_input), added_up(d_weight), d_bias, d_state, d_spike
+    others = scan_backward(sink, layer, saved, Upstream(d_active, d_last_state, d_last_spike), parts=parts)
+    return added_up(d_input), added_up(d_weight), *others
 
 
 @feedforward_backward.register_fake
@@ -183,13 +182,13 @@ def _fake_backward(
 
 
 def fake_gradients(weight, parameters, batch, neuron):
-    """The shapes of the gradients by weight, bias, state and first spikes."""
+    """The shapes of the gradients by weight, bias, parameters, state and first spikes."""
     neurons = parameters.shape[1]
-    states = len(named(neuron).states)
     return (
         torch.empty_like(weight),
         weight.new_empty(neurons),
-        weight.new_empty(states, batch, neurons),
+        torch.empty_like(parameters),
+        weight.new_empty(from_text(neuron).states, batch, neurons),
         weight.new_empty(batch, neurons),
     )
 
@@ -199,7 +198,8 @@ def save_scanned(context, inputs, outputs, *, first):
     scanned = Scanned(*outputs)
     context.set_materialize_grads(False)
     bias, (state, spike, steps, neurons, neuron) = inputs[-11], inputs[-8:-3]
-    context.sizes, context.given = (steps, neurons, neuron), (bias is not None, state is not None, spike is not None)
+    given = (bias is not None, bool(from_text(neuron).learned), state is not None, spike is not None)
+    context.sizes, context.given = (steps, neurons, neuron), given
     context.save_for_backward(
         *first,
         scanned.row_start,
@@ -209,15 +209,17 @@ def save_scanned(context, inputs, outputs, *, first):
         scanned.kept,
         scanned.slope,
         scanned.entry_end,
+        scanned.history,
         spike,
     )
-    context.mark_non_differentiable(scanned.slope)
+    context.mark_non_differentiable(scanned.slope, scanned.history)
 
 
-def given_only(ctx, d_weights, d_bias, d_state, d_spike):
+def given_only(ctx, d_weights, d_bias, d_parameters, d_state, d_spike):
     """The gradients in the order of the operators' arguments from `weight` on, None for what was not given."""
-    bias, state, spike = ctx.given
-    inner = (d_bias if bias else None, None, None, d_state if state else None, d_spike if spike else None)
+    bias, learned, state, spike = ctx.given
+    numbers = (d_bias if bias else None, d_parameters if learned else None, None)
+    inner = (*numbers, d_state if state else None, d_spike if spike else None)
     return *d_weights, *inner, *[None] * 6
 
 

@@ -14,7 +14,7 @@ _FORWARD = (
 _BACKWARD = (
     "(Tensor x, Tensor weight, Tensor parameters, Tensor[] record, Tensor? first_spike, Tensor? d_active, "
     "Tensor? d_last_state, Tensor? d_last_spike, int steps, int neurons, str neuron, bool want_input) -> "
-    "(Tensor d_input, Tensor d_weight, Tensor d_bias, Tensor d_state, Tensor d_spike)"
+    "(Tensor d_input, Tensor d_weight, Tensor d_bias, Tensor d_parameters, Tensor d_state, Tensor d_spike)"
 )
 
 
@@ -38,7 +38,7 @@ def feedforward_dense_backward(
     """The gradients of `feedforward_dense`."""
     layer, rows = Layer(neuron, neurons, steps, parameters, parameters), by_rows(x)
     d_current = weight.new_empty(rows.shape[0], parameters.shape[1])
-    d_bias, d_state, d_spike = scan_backward(
+    others = scan_backward(
         kernels("sources").Written(*stored(d_current)),
         layer,
         Record(*record)._replace(first_spike=first_spike),
@@ -46,7 +46,7 @@ def feedforward_dense_backward(
         parts=weight.shape[0],
     )
     d_input = by_steps(input_gradient(d_current, weight), steps) if want_input else x.new_empty(0)
-    return d_input, weight_gradient(rows, d_current, weight), d_bias, d_state, d_spike
+    return d_input, weight_gradient(rows, d_current, weight), *others
 
 
 @feedforward_dense_backward.register_fake

@@ -5,71 +5,77 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from spikeloom.neurons import named
-from spikeloom.ops.arrays import BLOCK, array, block_parts, flat, kernels, run, sample_groups, unsigned, width, zeros
+from spikeloom.neurons import from_text
+from spikeloom.ops.arrays import BLOCK, array, block_parts, flat, kernels, run, sample_groups, unsigned, width
 from spikeloom.ops.dense import by_rows, by_steps, currents, input_gradient, stored, weight_gradient
-from spikeloom.ops.scans import added_up, given
+from spikeloom.ops.feedforward import fake_gradients
+from spikeloom.ops.scans import Layer, added_up, given
 
 _LAYER = "Tensor weight, Tensor? bias, Tensor parameters, Tensor? state, int outputs, int steps, str neuron"
-_SAVED = "Tensor weight, Tensor parameters, Tensor? d_out, Tensor? d_last_state, int outputs, int steps, str neuron"
+_SAVED = (
+    "Tensor weight, Tensor parameters, Tensor history, Tensor? d_out, Tensor? d_last_state, int outputs, int steps, "
+    "str neuron"
+)
 _SPIKES = "Tensor ids, Tensor row_start, Tensor spike_count"
-_OUT = "(Tensor out, Tensor last_state)"
-_GRADIENTS = "(Tensor d_input, Tensor d_weight, Tensor d_bias, Tensor d_state)"
+_OUT = "(Tensor out, Tensor last_state, Tensor history)"
+_GRADIENTS = "(Tensor d_input, Tensor d_weight, Tensor d_bias, Tensor d_parameters, Tensor d_state)"
 
 
-def _forward(
-    source: Any, parameters: Tensor, state: Tensor | None, outputs: int, steps: int, batch: int, neuron: str
-) -> tuple[Tensor, Tensor]:
-    neurons, kind = parameters.shape[1], named(neuron)
-    out = parameters.new_empty(steps, batch, outputs)
-    state = zeros(len(kind.states), batch, neurons) if state is None else state
+def _forward(source: Any, layer: Layer, state: Tensor | None, batch: int) -> tuple[Tensor, Tensor, Tensor]:
+    blocks = layer.parameters.shape[1] // BLOCK
+    out, history = torch.empty(layer.steps, batch, layer.neurons), layer.history(batch)
+    state = layer.start(batch) if state is None else state
     last_state = torch.empty_like(state)
     run(
         kernels("readout").forward,
         width(),
-        kind,
+        layer.equations,
         source,
-        array(parameters),
+        array(layer.parameters),
         array(state),
-        steps,
+        layer.steps,
         batch,
-        sample_groups(neurons // BLOCK, batch),
+        sample_groups(blocks, batch),
         array(out),
         array(last_state),
+        array(history),
     )
-    return out, last_state
+    return out, last_state, history
 
 
 def _run_backward(
     sink: Any,
-    parameters: Tensor,
+    layer: Layer,
+    history: Tensor,
     d_out: Tensor | None,
     d_last_state: Tensor | None,
-    outputs: int,
-    steps: int,
+    *,
     batch: int,
-    neuron: str,
     parts: int,
-) -> tuple[Tensor, Tensor]:
-    neurons, states = parameters.shape[1], len(named(neuron).states)
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The gradients by the bias, the parameters and the state before the first step."""
+    neurons, equations = layer.parameters.shape[1], layer.equations
     groups = sample_groups(neurons // BLOCK, batch)
-    d_bias, d_state = parameters.new_empty(groups, neurons), parameters.new_empty(states, batch, neurons)
+    d_bias, d_state = torch.empty(groups, neurons), torch.empty(equations.states, batch, neurons)
+    d_learned = torch.empty(groups, len(equations.learned), neurons)
     run(
         kernels("readout").backward,
         width(),
-        named(neuron),
+        equations,
         sink,
-        array(parameters),
-        array(given(d_out, steps, batch, outputs)),
-        array(given(d_last_state, states, batch, neurons)),
-        steps,
+        array(layer.parameters),
+        array(history),
+        array(given(d_out, layer.steps, batch, layer.neurons)),
+        array(given(d_last_state, *d_state.shape)),
+        layer.steps,
         batch,
         parts,
         groups,
         array(d_bias),
+        array(d_learned),
         array(d_state),
     )
-    return added_up(d_bias), d_state
+    return added_up(d_bias), layer.by_parameter(added_up(d_learned)), d_state
 
 
 @torch.library.custom_op(
@@ -89,16 +95,16 @@ def readout(ids, row_start, spike_count, active, weight, bias, parameters, state
         state: `[S, B, N]`, before the first step; None for zeros.
         outputs: C, N without the padding.
         steps: T.
-        neuron: name of the neuron, see `neurons.named`.
+        neuron: its equations as text, see `neurons.Equations`.
 
     Returns:
-        The output `[T, B, C]` and the state after the last step.
+        The output `[T, B, C]`, the state after the last step, and what the backward pass needs.
     """
     bias = weight.new_zeros(parameters.shape[1]) if bias is None else bias
     source = kernels("sources").Gathered(
         flat(weight), weight.shape[1], flat(bias), unsigned(ids), unsigned(row_start), unsigned(spike_count)
     )
-    return _forward(source, parameters, state, outputs, steps, spike_count.shape[0] // steps, neuron)
+    return _forward(source, Layer(neuron, outputs, steps, parameters, parameters), state, spike_count.shape[0] // steps)
 
 
 @torch.library.custom_op(
@@ -107,7 +113,7 @@ def readout(ids, row_start, spike_count, active, weight, bias, parameters, state
 def readout_dense(x, weight, bias, parameters, state, outputs, steps, neuron):
     """As `readout`, for a dense input `x` `[T, B, I]` of any real numbers."""
     source = kernels("sources").Stored(*stored(currents(by_rows(x), weight, bias)))
-    return _forward(source, parameters, state, outputs, steps, x.shape[1], neuron)
+    return _forward(source, Layer(neuron, outputs, steps, parameters, parameters), state, x.shape[1])
 
 
 @torch.library.custom_op(
@@ -117,7 +123,7 @@ def readout_dense(x, weight, bias, parameters, state, outputs, steps, neuron):
     schema=f"({_SPIKES}, {_SAVED}, bool want_input) -> {_GRADIENTS}",
 )
 def readout_backward(
-    ids, row_start, spike_count, weight, parameters, d_out, d_last_state, outputs, steps, neuron, want_input
+    ids, row_start, spike_count, weight, parameters, history, d_out, d_last_state, outputs, steps, neuron, want_input
 ):
     """The gradients of `readout`."""
     batch = spike_count.shape[0] // steps
@@ -134,8 +140,9 @@ def readout_backward(
         unsigned(spike_count),
         d_input.numpy(),
     )
-    d_bias, d_state = _run_backward(sink, parameters, d_out, d_last_state, outputs, steps, batch, neuron, parts)
-    return added_up(d_input), added_up(d_weight), d_bias, d_state
+    layer = Layer(neuron, outputs, steps, parameters, parameters)
+    others = _run_backward(sink, layer, history, d_out, d_last_state, batch=batch, parts=parts)
+    return added_up(d_input), added_up(d_weight), *others
 
 
 @torch.library.custom_op(
@@ -144,26 +151,29 @@ def readout_backward(
     device_types="cpu",
     schema=f"(Tensor x, {_SAVED}, bool want_input) -> {_GRADIENTS}",
 )
-def readout_dense_backward(x, weight, parameters, d_out, d_last_state, outputs, steps, neuron, want_input):
+def readout_dense_backward(x, weight, parameters, history, d_out, d_last_state, outputs, steps, neuron, want_input):
     """The gradients of `readout_dense`."""
     rows = by_rows(x)
     d_current = weight.new_empty(rows.shape[0], parameters.shape[1])
     sink = kernels("sources").Written(*stored(d_current))
-    d_bias, d_state = _run_backward(
-        sink, parameters, d_out, d_last_state, outputs, steps, x.shape[1], neuron, weight.shape[0]
-    )
+    layer = Layer(neuron, outputs, steps, parameters, parameters)
+    others = _run_backward(sink, layer, history, d_out, d_last_state, batch=x.shape[1], parts=weight.shape[0])
     d_input = by_steps(input_gradient(d_current, weight), steps) if want_input else x.new_empty(0)
-    return d_input, weight_gradient(rows, d_current, weight), d_bias, d_state
+    return d_input, weight_gradient(rows, d_current, weight), *others
 
 
 def _fake_out(parameters, batch, outputs, steps, neuron):
-    states = (len(named(neuron).states), batch, parameters.shape[1])
-    return parameters.new_empty(steps, batch, outputs), parameters.new_empty(states)
+    equations, size = from_text(neuron), parameters.shape[1]
+    return (
+        parameters.new_empty(steps, batch, outputs),
+        parameters.new_empty(equations.states, batch, size),
+        parameters.new_empty(len(equations.kept), batch * steps, size),
+    )
 
 
 def _fake_gradients(weight, parameters, batch, neuron):
-    states = (len(named(neuron).states), batch, parameters.shape[1])
-    return torch.empty_like(weight), weight.new_empty(parameters.shape[1]), weight.new_empty(states)
+    *gradients, _ = fake_gradients(weight, parameters, batch, neuron)
+    return tuple(gradients)
 
 
 @readout.register_fake
@@ -178,44 +188,47 @@ def _fake_dense(x, weight, bias, parameters, state, outputs, steps, neuron):
 
 @readout_backward.register_fake
 def _fake_backward(
-    ids, row_start, spike_count, weight, parameters, d_out, d_last_state, outputs, steps, neuron, want_input
+    ids, row_start, spike_count, weight, parameters, history, d_out, d_last_state, outputs, steps, neuron, want_input
 ):
     d_input = weight.new_empty(ids.shape[0] if want_input else 0)
     return (d_input, *_fake_gradients(weight, parameters, spike_count.shape[0] // steps, neuron))
 
 
 @readout_dense_backward.register_fake
-def _fake_dense_backward(x, weight, parameters, d_out, d_last_state, outputs, steps, neuron, want_input):
+def _fake_dense_backward(x, weight, parameters, history, d_out, d_last_state, outputs, steps, neuron, want_input):
     d_input = x.new_empty(x.shape if want_input else (0,))
     return (d_input, *_fake_gradients(weight, parameters, x.shape[1], neuron))
 
 
-def _save(ctx, first, weight, bias, parameters, state, *sizes):
+def _save(ctx, first, output, weight, bias, parameters, state, *sizes):
     ctx.set_materialize_grads(False)
-    ctx.given, ctx.sizes = (bias is not None, state is not None), sizes
-    ctx.save_for_backward(*first, weight, parameters)
+    learned = bool(from_text(sizes[-1]).learned)
+    ctx.given, ctx.sizes = (bias is not None, learned, state is not None), sizes
+    ctx.save_for_backward(*first, weight, parameters, output[2])
+    ctx.mark_non_differentiable(output[2])
 
 
 def _setup(ctx, inputs, output):
-    _save(ctx, inputs[:3], *inputs[4:])
+    _save(ctx, inputs[:3], output, *inputs[4:])
 
 
 def _setup_dense(ctx, inputs, output):
-    _save(ctx, inputs[:1], *inputs[1:])
+    _save(ctx, inputs[:1], output, *inputs[1:])
 
 
-def _given_only(ctx, d_weight, d_bias, d_state):
-    bias, state = ctx.given
-    return d_weight, d_bias if bias else None, None, d_state if state else None, None, None, None
+def _given_only(ctx, d_weight, d_bias, d_parameters, d_state):
+    bias, learned, state = ctx.given
+    numbers = (d_bias if bias else None, d_parameters if learned else None, d_state if state else None)
+    return d_weight, *numbers, None, None, None
 
 
-def _backward(ctx, d_out, d_last_state):
+def _backward(ctx, d_out, d_last_state, _):
     want_input = ctx.needs_input_grad[3]
     d_input, *others = readout_backward(*ctx.saved_tensors, d_out, d_last_state, *ctx.sizes, want_input)
     return None, None, None, d_input if want_input else None, *_given_only(ctx, *others)
 
 
-def _backward_dense(ctx, d_out, d_last_state):
+def _backward_dense(ctx, d_out, d_last_state, _):
     want_input = ctx.needs_input_grad[0]
     d_input, *others = readout_dense_backward(*ctx.saved_tensors, d_out, d_last_state, *ctx.sizes, want_input)
     return d_input if want_input else None, *_given_only(ctx, *others)

@@ -6,7 +6,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from spikeloom.neurons import named
 from spikeloom.ops.adjoint import CHUNKS, Adjoint, chunk_size, columns_room
 from spikeloom.ops.arrays import (
     BLOCK,
@@ -34,7 +33,10 @@ _SAVED = (
     "Tensor weight, Tensor recurrent, Tensor parameters, Tensor[] record, Tensor? first_spike, "
     "Tensor? d_active, Tensor? d_last_state, Tensor? d_last_spike, int steps, int neurons, str neuron, bool want_input"
 )
-_GRADIENTS = "(Tensor d_input, Tensor d_weight, Tensor d_bias, Tensor d_state, Tensor d_spike, Tensor d_recurrent)"
+_GRADIENTS = (
+    "(Tensor d_input, Tensor d_weight, Tensor d_bias, Tensor d_parameters, Tensor d_state, Tensor d_spike, "
+    "Tensor d_recurrent)"
+)
 
 
 @torch.library.custom_op(
@@ -91,11 +93,11 @@ def _forward(
     spikes, near = empty_words(layer.neurons, batch * layer.steps)
     # Room for the worst case: what is not written takes no memory.
     margins = torch.empty(batch, layer.steps * neurons + BLOCK)
-    entries, last_state = np.empty(batch, np.int64), torch.empty_like(state)
+    entries, last_state, history = np.empty(batch, np.int64), torch.empty_like(state), layer.history(batch)
     run(
         kernels("recurrent").forward,
         width(),
-        named(layer.neuron),
+        layer.equations,
         source,
         flat(recurrent),
         array(layer.parameters),
@@ -111,10 +113,11 @@ def _forward(
         array(margins),
         entries,
         array(last_state),
+        array(history),
     )
     entry_end = np.cumsum(entries)
     slope = slopes(layer, margins, np.zeros(1, np.int64), (entry_end - entries)[:, None], entry_end[:, None])
-    return scanned(layer, spikes, near, last_state, slope, entry_end)
+    return scanned(layer, spikes, near, last_state, slope, entry_end, history)
 
 
 def _together(batch: int, steps: int, neurons: int) -> int:
@@ -243,7 +246,8 @@ def _fake_dense(
 
 
 def _fake_recurrent(parameters: Tensor, batch: int, *sizes: Any) -> tuple[Tensor, ...]:
-    return *fake_scanned(parameters, batch, *sizes)[:-1], parameters.new_empty(batch, dtype=torch.int64)
+    *others, _, history = fake_scanned(parameters, batch, *sizes)
+    return *others, parameters.new_empty(batch, dtype=torch.int64), history
 
 
 @recurrent_backward.register_fake

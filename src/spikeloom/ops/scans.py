@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from spikeloom import surrogates
-from spikeloom.neurons import named
+from spikeloom.neurons import Equations, from_text
 from spikeloom.ops.arrays import (
     BLOCK,
     array,
@@ -34,7 +34,7 @@ class Layer:
     """What a scan has to know of its layer.
 
     Args:
-        neuron: its name, see `neurons.named`.
+        neuron: its equations as text, see `neurons.Equations`.
         neurons: how many, N.
         steps: T.
         parameters: `[P, N]`, N rounded up to whole blocks of 64 here and below.
@@ -53,9 +53,24 @@ class Layer:
     limit: int = 0
     seed: int = 0
 
+    @property
+    def equations(self) -> Equations:
+        """Of the neuron."""
+        return from_text(self.neuron)
+
     def start(self, batch: int) -> Tensor:
         """The states `[S, B, N]` from which neurons start: zeros."""
-        return zeros(len(named(self.neuron).states), batch, self.parameters.shape[1])
+        return zeros(self.equations.states, batch, self.parameters.shape[1])
+
+    def history(self, batch: int) -> Tensor:
+        """Room for what the neurons keep for their backward pass, `[K, B * T, N]`."""
+        return torch.empty(len(self.equations.kept), batch * self.steps, self.parameters.shape[1])
+
+    def by_parameter(self, d_learned: Tensor) -> Tensor:
+        """The gradients by all parameters `[P, N]`, of those by the learned ones `[L, N]`; zeros for the others."""
+        d_parameters = zeros(*self.parameters.shape)
+        d_parameters[list(self.equations.learned)] = d_learned
+        return d_parameters
 
 
 class Scanned(NamedTuple):
@@ -73,6 +88,7 @@ class Scanned(NamedTuple):
     kept: Tensor
     slope: Tensor
     entry_end: Tensor
+    history: Tensor
 
 
 def empty_words(neurons: int, rows: int) -> tuple[Tensor, Tensor]:
@@ -105,11 +121,11 @@ def scan_forward(source: Any, layer: Layer, state: Tensor | None, spike: Tensor 
     # Room for the worst case: what is not written takes no memory.
     margins = torch.empty(blocks, (rows + groups) * BLOCK)
     entries = np.empty((blocks, batch), np.int64)
-    last_state = torch.empty_like(state)
+    last_state, history = torch.empty_like(state), layer.history(batch)
     run(
         kernels("scan").forward,
         width(),
-        named(layer.neuron),
+        layer.equations,
         source,
         array(layer.parameters),
         array(layer.depth),
@@ -124,13 +140,14 @@ def scan_forward(source: Any, layer: Layer, state: Tensor | None, spike: Tensor 
         array(margins),
         entries,
         array(last_state),
+        array(history),
     )
     entry_end = np.cumsum(entries.reshape(-1)).reshape(blocks, batch)
     firsts = np.arange(groups) * batch // groups
     start = np.ascontiguousarray((entry_end - entries)[:, firsts])
     end = np.ascontiguousarray(entry_end[:, np.append(firsts[1:], batch) - 1])
     slope = slopes(layer, margins, (firsts * layer.steps + np.arange(groups)) * BLOCK, start, end)
-    return scanned(layer, spikes, near, last_state, slope, entry_end)
+    return scanned(layer, spikes, near, last_state, slope, entry_end, history)
 
 
 def slopes(layer: Layer, margins: Tensor, first: np.ndarray, start: np.ndarray, end: np.ndarray) -> Tensor:
@@ -141,7 +158,13 @@ def slopes(layer: Layer, margins: Tensor, first: np.ndarray, start: np.ndarray, 
 
 
 def scanned(
-    layer: Layer, spikes: Tensor, near: Tensor, last_state: Tensor, slope: Tensor, entry_end: np.ndarray
+    layer: Layer,
+    spikes: Tensor,
+    near: Tensor,
+    last_state: Tensor,
+    slope: Tensor,
+    entry_end: np.ndarray,
+    history: Tensor,
 ) -> Scanned:
     """What a scan leaves, from the bits, states and slopes that it wrote."""
     left = leave(spikes, near, limit=layer.limit, seed=layer.seed)
@@ -158,6 +181,7 @@ def scanned(
         left.kept,
         slope,
         torch.from_numpy(entry_end),
+        history,
     )
 
 
@@ -171,6 +195,7 @@ class Record(NamedTuple):
     kept: Tensor
     slope: Tensor
     entry_end: Tensor
+    history: Tensor
     first_spike: Tensor | None = None
 
 
@@ -186,10 +211,11 @@ def scan_backward(sink: Any, layer: Layer, record: Record, upstream: Upstream, *
     """Run the adjoint; the sink takes the gradients by the currents.
 
     Returns:
-        The gradients by the bias `[N]`, by the state `[S, B, N]` and by the spikes `[B, N]` before the first step.
+        The gradients by the bias `[N]`, by the parameters `[P, N]`, by the state `[S, B, N]` and by the spikes `[B, N]`
+        before the first step.
     """
     (blocks, rows), neurons = record.spikes.shape, layer.parameters.shape[1]
-    states, batch = len(named(layer.neuron).states), rows // layer.steps
+    equations, batch = layer.equations, rows // layer.steps
     groups = sample_groups(blocks, batch)
     kept = record.kept if record.kept.numel() else record.near
     d_active = torch.empty_like(record.slope) if upstream.active is not None else zeros(*record.slope.shape)
@@ -206,14 +232,14 @@ def scan_backward(sink: Any, layer: Layer, record: Record, upstream: Upstream, *
             array(upstream.active.contiguous()),
             array(d_active),
         )
-    d_last_state = given(upstream.last_state, states, batch, neurons)
+    d_last_state = given(upstream.last_state, equations.states, batch, neurons)
     d_last_spike = given(upstream.last_spike, batch, neurons)
-    d_bias, d_state = torch.empty(groups, neurons), torch.empty(states, batch, neurons)
-    d_spike = torch.empty(batch, neurons)
+    d_bias, d_learned = torch.empty(groups, neurons), torch.empty(groups, len(equations.learned), neurons)
+    d_state, d_spike = torch.empty(equations.states, batch, neurons), torch.empty(batch, neurons)
     run(
         kernels("scan").backward,
         width(),
-        named(layer.neuron),
+        equations,
         sink,
         array(layer.parameters),
         unsigned(record.spikes),
@@ -221,6 +247,7 @@ def scan_backward(sink: Any, layer: Layer, record: Record, upstream: Upstream, *
         spike_words(record.first_spike, blocks, batch),
         array(record.entry_end),
         array(record.slope),
+        array(record.history),
         array(d_active),
         array(d_last_state),
         array(d_last_spike),
@@ -229,10 +256,11 @@ def scan_backward(sink: Any, layer: Layer, record: Record, upstream: Upstream, *
         parts,
         groups,
         array(d_bias),
+        array(d_learned),
         array(d_state),
         array(d_spike),
     )
-    return added_up(d_bias), d_state, d_spike
+    return added_up(d_bias), layer.by_parameter(added_up(d_learned)), d_state, d_spike
 
 
 def given(gradient: Tensor | None, *shape: int) -> Tensor:

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Int64
 from torch import nn
 
-from spikeloom.nn import LIF
+from spikeloom.nn import Spiking
 from spikeloom.show.passes import Flow
 from spikeloom.spikes import Spikes
 
@@ -60,7 +60,7 @@ def count(flow: Flow, *, first: bool) -> Work:
     else:
         forward = np.full(x.batch, product, np.int64)
         backward = gradients * forward
-    if isinstance(layer, LIF) and layer.recurrent_weight is not None and flow.own is not None:
+    if isinstance(layer, Spiking) and layer.recurrent_weight is not None and flow.own is not None:
         heard = flow.own[: x.steps - 1]
         inner = outputs * _spikes(heard)
         forward, backward = forward + inner, backward + inner + outputs * _window(heard)
@@ -71,7 +71,7 @@ def count(flow: Flow, *, first: bool) -> Work:
 
 def is_sparse(layer: nn.Module) -> bool:
     """Whether a layer sums the weight rows of spikes; else it does a dense product."""
-    if isinstance(layer, LIF):
+    if isinstance(layer, Spiking):
         return layer.route is None or layer.route.sparse
     return not isinstance(layer, nn.Linear)
 

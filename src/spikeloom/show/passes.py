@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from spikeloom.nn import LI, LIF
+from spikeloom.nn import LI, Spiking
 from spikeloom.nn.losses import Output
 from spikeloom.spikes import Spikes
 from spikeloom.train.classifier import Classifier
@@ -26,7 +26,7 @@ class Flow:
     """
 
     name: str
-    layer: LIF | LI | nn.Linear
+    layer: Spiking | LI | nn.Linear
     x: Spikes
     out: Output
     own: Spikes | None
@@ -56,7 +56,7 @@ def flows(model: Classifier, spikes: Spikes) -> tuple[list[Flow], Output]:
 
 
 def _own(layer: nn.Module, x: Spikes, out: Spikes | Tensor) -> Spikes | None:
-    if not isinstance(layer, LIF):
+    if not isinstance(layer, Spiking):
         return None
     if layer.max_activity is None:
         return out if isinstance(out, Spikes) else None
@@ -66,7 +66,7 @@ def _own(layer: nn.Module, x: Spikes, out: Spikes | Tensor) -> Spikes | None:
 
 
 @contextmanager
-def _uncapped(layer: LIF) -> Iterator[None]:
+def _uncapped(layer: Spiking) -> Iterator[None]:
     """While open, all spikes leave the layer; those of its neurons are the same with a cap and without."""
     cap, layer.max_activity = layer.max_activity, None
     try:

@@ -11,8 +11,10 @@ from torch import Tensor
 
 from spikeloom import reference
 from spikeloom.checks import require
-from spikeloom.nn import LIF
+from spikeloom.nn import Spiking
+from spikeloom.nn.delay import delayed
 from spikeloom.show.passes import Flow
+from spikeloom.spikes import Spikes
 
 
 @dataclass(frozen=True)
@@ -42,11 +44,13 @@ def membranes(flow: Flow) -> Float[Tensor, "T N"]:
         flow: the layer at work on one sample.
     """
     layer = flow.layer
-    assert isinstance(layer, LIF)
-    x, weight, bias = flow.x.dense(), layer.weight_matrix(), None if layer.bias is None else layer.bias.detach()
+    assert isinstance(layer, Spiking)
+    heard, _ = delayed(flow.x, None, steps=layer.delay)
+    x = heard.dense() if isinstance(heard, Spikes) else heard
+    weight, bias = layer.weight_matrix(), None if layer.bias is None else layer.bias.detach()
     settings: dict[str, Any] = {
         "neuron": layer.neuron,
-        "parameters": tuple(getattr(layer, name).expand(len(weight)) for name in layer.neuron.parameters),
+        "parameters": tuple(layer.value(name).expand(len(weight)) for name in layer.neuron.names),
         "depth": (layer.second_threshold - layer.threshold).expand(len(weight)),
         "surrogate": layer.surrogate,
     }
@@ -67,7 +71,7 @@ def traces(flow: Flow, neurons: Sequence[int] | None = None) -> list[Trace]:
             spiked, and of those that did not the one that came nearest to its threshold.
     """
     layer, own = flow.layer, flow.own
-    assert isinstance(layer, LIF)
+    assert isinstance(layer, Spiking)
     assert own is not None
     membrane, spiked = membranes(flow), own.dense()[:, 0] != 0  # [T, N]
     size = own.neurons

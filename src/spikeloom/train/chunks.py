@@ -13,15 +13,14 @@ A chunk goes on from the state that the one before it left. Three ways to the gr
 All random numbers of a chunk (masks of dropout, choices of a cap) are drawn again as they were in the first pass.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from spikeloom.nn import State, States
+from spikeloom.nn import States
 from spikeloom.nn.losses import Output
 from spikeloom.spikes import Spikes
 from spikeloom.train.classifier import Classifier
@@ -178,27 +177,9 @@ def _dense(output: Any) -> Float[Tensor, "T B C"]:
 
 def _leaves(states: States) -> States:
     """The same states as leaves of a new graph."""
-
-    def leaf(x: Tensor) -> Tensor:
-        return x.detach().requires_grad_()
-
-    def of(state: State | None) -> State | None:
-        if state is None:
-            return None
-        spike = None if state.spike is None else leaf(state.spike)
-        return replace(state, values=tuple(leaf(value) for value in state.values), spike=spike)
-
-    return States(of(state) for state in states)
+    return States(None if state is None else state.map(lambda x: x.detach().requires_grad_()) for state in states)
 
 
 def _tensors(states: States) -> list[Tensor]:
     """What gradients can flow through, in a fixed order."""
-    return list(_each(states))
-
-
-def _each(states: States) -> Iterator[Tensor]:
-    for state in states:
-        if state is not None:
-            yield from state.values
-            if state.spike is not None:
-                yield state.spike
+    return [tensor for state in states if state is not None for tensor in state.tensors()]

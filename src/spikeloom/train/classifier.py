@@ -3,16 +3,18 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
-from typing import overload
+from typing import Any, overload
 
 import torch
 from jaxtyping import Int
 from torch import Tensor, nn
 
+from spikeloom import neurons
 from spikeloom.checks import require
 from spikeloom.data.binning import Binning, encode
 from spikeloom.data.events import Events
-from spikeloom.nn import LI, LIF, Sequential, States
+from spikeloom.neurons import Neuron
+from spikeloom.nn import LI, Sequential, Spiking, States
 from spikeloom.nn.losses import OBJECTIVES, Output
 from spikeloom.spikes import Spikes
 from spikeloom.surrogates import from_spec
@@ -104,8 +106,8 @@ class Classifier(nn.Module):
         """The loss of a batch, a scalar."""
         return self.objective.loss(output, labels)
 
-    def _spiking_layers(self) -> list[tuple[str, LIF]]:
-        return [(f"layer {i}", layer) for i, layer in enumerate(self.network, start=1) if isinstance(layer, LIF)]
+    def _spiking_layers(self) -> list[tuple[str, Spiking]]:
+        return [(f"layer {i}", layer) for i, layer in enumerate(self.network, start=1) if isinstance(layer, Spiking)]
 
 
 @contextmanager
@@ -118,14 +120,35 @@ def fixed_chance() -> Iterator[None]:
 
 def _layers(settings: NetworkSettings, binning: Binning, classes: int) -> list[nn.Module]:
     sizes = [binning.neurons, *settings.hidden]
+    neuron = neurons.named(settings.neuron, settings.reset)
     layers: list[nn.Module] = [
-        # Dropout silences hidden neurons, not events.
-        _spiking(settings, binning, inputs, neurons, recurrent=settings.recurrent, dropout=settings.dropout * (i > 0))
-        for i, (inputs, neurons) in enumerate(pairwise(sizes))
+        # Dropout and delay are between hidden layers: events are not silenced, nor heard late.
+        _spiking(
+            settings,
+            binning,
+            neuron,
+            (inputs, outputs),
+            recurrent=settings.recurrent,
+            refractory=settings.refractory,
+            learn=settings.learn,
+            learn_per=settings.learn_per,
+            max_activity=settings.max_activity,
+            dropout=settings.dropout * (i > 0),
+            delay=settings.delay * (i > 0),
+        )
+        for i, (inputs, outputs) in enumerate(pairwise(sizes))
     ]
     dropout = settings.dropout if settings.hidden else 0.0
     if settings.readout == "spikes":
-        return [*layers, _spiking(settings, binning, sizes[-1], classes, recurrent=False, dropout=dropout)]
+        last = _spiking(
+            settings,
+            binning,
+            neuron,
+            (sizes[-1], classes),
+            max_activity=settings.max_activity,
+            dropout=dropout,
+        )
+        return [*layers, last]
     if settings.readout == "linear":
         # torch's linear map has no dropout of whole samples in chunks of time.
         require(dropout == 0, "dropout", "0 beside readout=linear", dropout, "set readout=li")
@@ -135,21 +158,35 @@ def _layers(settings: NetworkSettings, binning: Binning, classes: int) -> list[n
 
 
 def _spiking(
-    settings: NetworkSettings, binning: Binning, inputs: int, neurons: int, *, recurrent: bool, dropout: float
-) -> LIF:
-    decay = {"beta": settings.beta} if settings.tau_ms is None else {"tau_ms": settings.tau_ms, "dt_ms": binning.dt_ms}
-    return LIF(
+    settings: NetworkSettings, binning: Binning, neuron: Neuron, sizes: tuple[int, int], **others: Any
+) -> Spiking:
+    """A layer; of the settings shared by all neurons each takes those that it has."""
+    numbers: dict[str, Any] = {"threshold": settings.threshold, "gain": settings.gain, "beta": settings.beta}
+    taken: dict[str, Any] = {name: value for name, value in numbers.items() if name in neuron.names}
+    if settings.tau_ms is not None:
+        taken["tau_ms"] = settings.tau_ms
+    for given in settings.neuron_parameters:
+        name, _, number = given.partition("=")
+        taken[name.strip()] = _number(given, number)
+    timed = any(parameter.tau in taken for parameter in neuron.parameters if parameter.tau)
+    inputs, outputs = sizes
+    return Spiking(
         inputs,
-        neurons,
-        **decay,
-        threshold=settings.threshold,
+        outputs,
+        neuron=neuron,
+        dt_ms=binning.dt_ms if timed else None,
         second_threshold=settings.second_threshold,
-        gain=settings.gain,
-        reset=settings.reset,
         surrogate=from_spec(settings.surrogate),
-        recurrent=recurrent,
         bias=settings.bias,
-        max_activity=settings.max_activity,
-        dropout=dropout,
         sparse=settings.sparse,
+        **taken,
+        **others,
     )
+
+
+def _number(given: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        require(False, "neuron_parameters", "NAME=NUMBER, with commas between", repr(given))
+        raise

@@ -74,10 +74,16 @@ class DataSettings:
 
 @dataclass(frozen=True)
 class NetworkSettings:
-    """The network; `nn.LIF` says more of what its layers take.
+    """The network; `nn.Spiking` says more of what its layers take.
 
     Args:
         hidden: neurons of each hidden layer.
+        neuron: the hidden layers' kind: if, lif, cuba_lif, alif, adlif, se_adlif, or one of your own as FILE.py:NAME.
+        neuron_parameters: parameters of the neuron beside those below, as NAME=NUMBER: rho=0.95,a=1.
+        learn: parameters of the neuron that are learned, by name.
+        learn_per: "neuron" or "layer": whether each neuron learns its own.
+        refractory: for so many steps after a spike a hidden neuron is deaf and silent.
+        delay: each hidden layer behind the first hears its input so many steps later.
         beta: decay of the hidden membranes over a step, from 0 to 1; none where tau_ms is given.
         tau_ms: time constant of the hidden membranes in milliseconds, instead of beta.
         threshold: where a membrane spikes.
@@ -85,7 +91,8 @@ class NetworkSettings:
         gain: what a layer's current is multiplied by.
         reset: "zero", "subtract" or "none".
         surrogate: as `surrogates.from_spec` reads it.
-        recurrent: hidden layers have all-to-all connections within themselves.
+        recurrent: hidden layers have connections within themselves, all to all (true), or of each neuron to itself
+            ("one-to-one").
         bias: layers have a bias.
         dropout: in training, each neuron of a hidden layer is silent to the next layer for a whole sample with this
             chance, from 0 below 1.
@@ -97,6 +104,12 @@ class NetworkSettings:
     """
 
     hidden: tuple[int, ...] = (512, 128)
+    neuron: str = "lif"
+    neuron_parameters: tuple[str, ...] = ()
+    learn: tuple[str, ...] = ()
+    learn_per: Literal["neuron", "layer"] = "neuron"
+    refractory: int = 0
+    delay: int = 0
     beta: float | None = 0.95
     tau_ms: float | None = None
     threshold: float = 1.0
@@ -104,7 +117,7 @@ class NetworkSettings:
     gain: float = 1.0
     reset: Literal["zero", "subtract", "none"] = "zero"
     surrogate: str = "SuperSpike(10.0)"
-    recurrent: bool = False
+    recurrent: Literal["one-to-one"] | bool = False
     bias: bool = False
     dropout: float = 0.0
     max_activity: float | None = None
@@ -118,6 +131,10 @@ class NetworkSettings:
     def __post_init__(self) -> None:
         require(all(n >= 1 for n in self.hidden), "hidden", "layer sizes of at least 1", list(self.hidden))
         require(0 <= self.dropout < 1, "dropout", "a chance from 0 below 1", self.dropout)
+        for given in self.neuron_parameters:
+            require(given.count("=") == 1, "neuron_parameters", "NAME=NUMBER, with commas between", repr(given))
+        for name in ("refractory", "delay"):
+            require(getattr(self, name) >= 0, name, "a number of steps of at least 0", getattr(self, name))
         one = (self.beta is None) != (self.tau_ms is None)
         got = f"beta={self.beta} and tau_ms={self.tau_ms}"
         require(one, "beta", "either beta or tau_ms", got, "set the other one to none")

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from spikeloom.checks import InputError, require
-from spikeloom.nn import LIF, Sequential, States
+from spikeloom.nn import Sequential, Spiking, States
 from spikeloom.nn.losses import OBJECTIVES
 from spikeloom.spikes import Spikes
 from spikeloom.train.classifier import Classifier
@@ -63,7 +63,7 @@ class Foreign(Classifier):
         """By layer, the fraction of neurons and steps that spiked in the last batch, which was `spikes`."""
         if isinstance(self.net, Sequential):
             return super().activity(spikes)
-        spiking = [(name, layer) for name, layer in self.net.named_modules() if isinstance(layer, LIF)]
+        spiking = [(name, layer) for name, layer in self.net.named_modules() if isinstance(layer, Spiking)]
         return {"input": spikes.activity} | {name or "layer": layer.last_activity for name, layer in spiking}
 
 
@@ -150,7 +150,7 @@ def _kind(x: object) -> object:
 
 def _second_threshold(net: Sequential, training: TrainingSettings) -> float:
     """Where an annealed window ends: the second threshold of all layers."""
-    edges = [layer.second_threshold for layer in net if isinstance(layer, LIF)]
+    edges = [layer.second_threshold for layer in net if isinstance(layer, Spiking)]
     same = all(torch.equal(edge, edges[0]) and edge.dim() == 0 for edge in edges)
     if not training.anneal_window:
         return 0.0

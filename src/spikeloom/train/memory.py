@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from spikeloom.checks import require
-from spikeloom.nn import LIF
+from spikeloom.nn import Spiking
+from spikeloom.nn.blocked import Blocked
 from spikeloom.nn.losses import Output
 from spikeloom.ops.adjoint import CHUNKS, chunk_size
 from spikeloom.ops.arrays import BLOCK, TASKS, blocks_of, sample_groups
@@ -88,7 +89,7 @@ def estimate(model: Classifier, spikes: Spikes, settings: TrainingSettings) -> E
     shares = _window_shares(model, spikes)
     layers = list(model.network)
     entries = [
-        int((share or shares[i]) * rows * layer.out_features) if isinstance(layer, LIF) else 0
+        int((share or shares[i]) * rows * layer.out_features) if isinstance(layer, Spiking) else 0
         for i, layer in enumerate(layers)
     ]
     weights = FLOAT * sum(p.numel() for p in model.network.parameters())
@@ -99,7 +100,8 @@ def estimate(model: Classifier, spikes: Spikes, settings: TrainingSettings) -> E
         "moments": 2 * weights,
         "checkpoint": 3 * weights,
         "batch": batch + (batch * steps // spikes.steps if steps < spikes.steps else 0),
-        "spikes": sum(2 * 8 * blocks_of(layer.out_features) * rows for layer in layers if isinstance(layer, LIF)),
+        "kept states": sum(_kept_states(layer, rows) for layer in layers),
+        "spikes": sum(2 * 8 * blocks_of(layer.out_features) * rows for layer in layers if isinstance(layer, Spiking)),
         "windows": HELD_PER_ENTRY * sum(entries) + max(_passing(layers, i, k) for i, k in enumerate(entries)),
         # Beside it lies its gradient; a loss of every step makes two tensors more.
         "output": (4 if model.objective.over_steps else 2) * FLOAT * spikes.steps * spikes.batch * model.classes,
@@ -120,7 +122,7 @@ def _window_shares(model: Classifier, spikes: Spikes) -> list[float]:
         model.train(training)
         # Which route a layer takes is for its first whole batch to say.
         for layer, route in zip(model.network, routes, strict=True):
-            if isinstance(layer, LIF):
+            if isinstance(layer, Spiking):
                 layer.route = route
     return [_share(output) for output in outputs]
 
@@ -147,6 +149,11 @@ def _gradient_sums(layer: nn.Module, batch: int) -> int:
     return FLOAT * weight.numel() * int(groups + (groups > 1))
 
 
+def _kept_states(layer: nn.Module, rows: int) -> int:
+    """What the neurons keep of every step beside bits: where a parameter is learned, or the neuron is not linear."""
+    return FLOAT * rows * BLOCK * blocks_of(_neurons(layer)) * len(layer.keeps) if isinstance(layer, Blocked) else 0
+
+
 def _dense_products(layers: list[nn.Module], spikes: Spikes, rows: int) -> int:
     """The dense inputs, kept for the backward pass, and the currents of one layer at a time."""
     dense = [layer for layer in layers if _is_dense(layer)]
@@ -157,7 +164,7 @@ def _dense_products(layers: list[nn.Module], spikes: Spikes, rows: int) -> int:
 
 
 def _is_dense(layer: nn.Module) -> bool:
-    if isinstance(layer, LIF):
+    if isinstance(layer, Spiking):
         return layer.sparse is False or (layer.route is not None and not layer.route.sparse)
     return isinstance(layer, nn.Linear)
 

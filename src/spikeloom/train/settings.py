@@ -131,7 +131,7 @@ def _parse_one(text: str, kind: Any) -> Any:
         return {choice: choice for choice in get_args(kind)}[text]
     if get_origin(kind) is tuple:
         inner = text.strip("[]() ").rstrip(",")
-        return tuple(int(part) for part in inner.split(",")) if inner else ()
+        return tuple(get_args(kind)[0](part.strip()) for part in inner.split(",")) if inner else ()
     value = kind(text)
     if value != value:
         raise ValueError("a NaN is no setting")
@@ -145,7 +145,8 @@ def _in_words(kind: Any) -> str:
         if get_origin(option) is Literal:
             parts.append(", ".join(get_args(option)))
         else:
-            parts.append(words.get(option, "integers with commas between"))
+            several = "texts" if get_origin(option) is tuple and get_args(option)[0] is str else "integers"
+            parts.append(words.get(option, f"{several} with commas between"))
     return " or ".join(reversed(parts))
 
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.optim import AdamW
 
-from spikeloom.nn import LIF
+from spikeloom.nn import Spiking
 from spikeloom.spikes import Spikes
 from spikeloom.train import chunks, finite, schedule
 from spikeloom.train.classifier import Classifier
@@ -110,5 +110,5 @@ class Trainer:
         if self.settings.anneal_window:
             final = self.model.settings.second_threshold
             for layer in self.model.network:
-                if isinstance(layer, LIF):
+                if isinstance(layer, Spiking):
                     layer.get_buffer("second_threshold").fill_(schedule.second_threshold(self.done, final))

@@ -9,6 +9,7 @@ class Record(NamedTuple):
     `spikes`, `near` and `kept` are [N / 64, B * T] uint64: who spiked, who was in its window, and whose window entries
     left the layer. `first_spike` is [N / 64, B] uint64, the spikes before the first step. `slope` is [E] float32, the
     surrogate's derivative at each window entry; `entry_end` [B] int64, where each sample's entries end in it.
+    `history` is [K, B * T, N] float32, what the neuron kept of each step.
     """
 
     spikes: Any
@@ -17,6 +18,7 @@ class Record(NamedTuple):
     first_spike: Any
     slope: Any
     entry_end: Any
+    history: Any
 
 
 class Upstream(NamedTuple):

@@ -4,7 +4,17 @@ import numpy as np
 
 from spikeloom.kernels.cpu.bits import flush_denormals, load_first, restore_denormals, store_first, take_next
 from spikeloom.kernels.cpu.compile import kernel
-from spikeloom.kernels.cpu.neuron import adjoint, load_parameters, load_states, step, store_states
+from spikeloom.kernels.cpu.neuron import (
+    add_blocks,
+    adjoint,
+    load_kept,
+    load_parameters,
+    load_states,
+    no_blocks,
+    step,
+    store_blocks,
+    what_is_kept,
+)
 from spikeloom.kernels.cpu.simd import BLOCK, add, full, store
 from spikeloom.kernels.cpu.sources import absorb, clear, current
 
@@ -12,7 +22,7 @@ _ZERO = np.float32(0)
 
 
 @kernel
-def forward(counter, width, neuron, source, parameters, state, steps, batch, groups, out, last_state):
+def forward(counter, width, neuron, source, parameters, state, steps, batch, groups, out, last_state, history):
     """Run all blocks forward; a task is one block and one group of samples.
 
     Args:
@@ -27,6 +37,7 @@ def forward(counter, width, neuron, source, parameters, state, steps, batch, gro
         groups: how many groups the samples are cut into, whatever the number of threads.
         out: [T, B, C] float32, C up to N, written.
         last_state: [S, B, N] float32, written.
+        history: [K, B * T, N] float32, written: what the neuron keeps of each step for its backward pass.
     """
     control = flush_denormals()
     neurons = parameters.shape[1]
@@ -39,17 +50,21 @@ def forward(counter, width, neuron, source, parameters, state, steps, batch, gro
         for b in range(batch * group // groups, batch * (group + 1) // groups):
             x = load_states(width, neuron, state.ravel(), b * neurons + at, batch * neurons)
             for t in range(steps):
-                x, value = step(neuron, x, full(width, _ZERO), current(width, source, k, b * steps + t), p)
+                r = b * steps + t
+                heard = current(width, source, k, r)
+                store_blocks(history.ravel(), r * neurons + at, batch * steps * neurons, what_is_kept(neuron, x, heard))
+                x, value = step(neuron, x, full(width, _ZERO), heard, p)
                 store_first(outputs, (t * batch + b) * many + at, value, many - at)
-            store_states(last_state.ravel(), b * neurons + at, batch * neurons, x)
+            store_blocks(last_state.ravel(), b * neurons + at, batch * neurons, x)
         task = take_next(counter)
     restore_denormals(control)
 
 
 @kernel
 def backward(
-    counter, width, neuron, sink, parameters, d_out, d_last_state, steps, batch, parts, groups, d_bias, d_state
-):
+    counter, width, neuron, sink, parameters, history, d_out, d_last_state, steps, batch, parts, groups, d_bias,
+    d_learned, d_state,
+):  # fmt: skip
     """Run all blocks backward in time; a task is one part, every `parts`-th block, and one group of samples.
 
     Args:
@@ -58,6 +73,7 @@ def backward(
         neuron: whose adjoint to run.
         sink: of the gradients by the currents.
         parameters: [P, N] float32.
+        history: [K, B * T, N] float32, what the neuron kept of the forward pass.
         d_out: [T, B, C] float32, C up to N.
         d_last_state: [S, B, N] float32, by the states after the last step.
         steps: T.
@@ -65,6 +81,7 @@ def backward(
         parts: how many parts the blocks are cut into, whatever the number of threads.
         groups: how many groups the samples are cut into.
         d_bias: [groups, N] float32, written: the sum of the gradients by the currents.
+        d_learned: [groups, L, N] float32, written: the gradients by the learned parameters.
         d_state: [S, B, N] float32, written: by the states before the first step.
     """
     control = flush_denormals()
@@ -76,17 +93,20 @@ def backward(
         first, end = batch * group // groups, batch * (group + 1) // groups
         for k in range(part, neurons // BLOCK, parts):
             clear(width, sink, k, part, group, first * steps, end * steps, k == part)
-            at, bias = k * BLOCK, full(width, _ZERO)
+            at, bias, learned = k * BLOCK, full(width, _ZERO), no_blocks(width, neuron)
             p = load_parameters(width, neuron, parameters.ravel(), at, neurons)
             for b in range(first, end):
                 x = load_states(width, neuron, d_last_state.ravel(), b * neurons + at, batch * neurons)
                 for i in range(steps):
                     t = steps - 1 - i
                     d_value = load_first(width, d_outputs, (t * batch + b) * many + at, many - at)
-                    x, _, d = adjoint(neuron, x, d_value, full(width, _ZERO), p)
-                    bias = add(bias, d)
-                    absorb(width, sink, k, part, group, b * steps + t, d)
-                store_states(d_state.ravel(), b * neurons + at, batch * neurons, x)
+                    r = b * steps + t
+                    kept = load_kept(width, neuron, history.ravel(), r * neurons + at, batch * steps * neurons)
+                    x, _, d, by_learned = adjoint(neuron, x, d_value, full(width, _ZERO), p, kept)
+                    bias, learned = add(bias, d), add_blocks(learned, by_learned)
+                    absorb(width, sink, k, part, group, r, d)
+                store_blocks(d_state.ravel(), b * neurons + at, batch * neurons, x)
             store(d_bias[group], at, bias)
+            store_blocks(d_learned[group].ravel(), at, neurons, learned)
         task = take_next(counter)
     restore_denormals(control)

@@ -18,7 +18,18 @@ from spikeloom.kernels.cpu.bits import (
 )
 from spikeloom.kernels.cpu.columns import add_columns, columns_of_bits, columns_of_rows
 from spikeloom.kernels.cpu.compile import inlined, kernel
-from spikeloom.kernels.cpu.neuron import adjoint, load_parameters, load_states, step, store_states
+from spikeloom.kernels.cpu.neuron import (
+    add_blocks,
+    adjoint,
+    load_kept,
+    load_learned,
+    load_parameters,
+    load_states,
+    no_blocks,
+    step,
+    store_blocks,
+    what_is_kept,
+)
 from spikeloom.kernels.cpu.simd import (
     BLOCK,
     QUAD,
@@ -45,7 +56,7 @@ LISTS = 2
 @kernel
 def forward(
     counter, width, neuron, source, recurrent, parameters, depth, valid, state, first_spike, steps, batch, together,
-    spikes, near, margins, entries, last_state,
+    spikes, near, margins, entries, last_state, history,
 ):  # fmt: skip
     """Run all samples forward; a task is a few samples.
 
@@ -68,6 +79,7 @@ def forward(
         margins: [B, T * N] float32, written: each sample's margins inside the window, packed to the left.
         entries: [B] int64, written: how many there are.
         last_state: [S, B, N] float32, written.
+        history: [K, B * T, N] float32, written: what the neuron keeps of each step for its backward pass.
     """
     control = flush_denormals()
     blocks, neurons = spikes.shape[0], parameters.shape[1]
@@ -90,7 +102,7 @@ def forward(
                 _forward_sample(
                     width, neuron, source, currents, begin, made, recurrent, parameters.ravel(), depth, valid,
                     first_spike, b * steps, b * steps + t, size, batch, b, ids,
-                    spikes, near, margins[b], entries, last_state.ravel(),
+                    spikes, near, margins[b], entries, last_state.ravel(), history.ravel(), steps,
                 )  # fmt: skip
         first = take_next(counter) * together
     restore_denormals(control)
@@ -100,7 +112,7 @@ def forward(
 def _forward_sample(
     width, neuron, source, currents, begin, made, recurrent, parameters, depth, valid, first_spike,
     first_row, row, rows, batch, b, ids,
-    spikes, near, margins, entries, states,
+    spikes, near, margins, entries, states, history, steps,
 ):  # fmt: skip
     """Run `rows` steps of sample `b`, from row `row` on; its first is `first_row`."""
     blocks = spikes.shape[0]
@@ -117,14 +129,15 @@ def _forward_sample(
             inner = gather(width, zero, recurrent, np.uint64(at * neurons), ids, np.uint64(0), heard)
             p = load_parameters(width, neuron, parameters, at, neurons)
             x = load_states(width, neuron, states, b * neurons + at, stride)
-            outer = ready(width, source, currents, begin, made, k, r)
-            x, margin = step(neuron, x, select(before, one, zero), add(outer, inner), p)
+            total = add(ready(width, source, currents, begin, made, k, r), inner)
+            store_blocks(history, r * neurons + at, stride * steps, what_is_kept(neuron, x, total))
+            x, margin = step(neuron, x, select(before, one, zero), total, p)
             inside = at_least(margin, load(width, depth, at)) & valid[k]
             spikes[k, r] = at_least(margin, zero) & valid[k]
             near[k, r] = inside
             compress(margins, stored, inside, margin)
             stored += popcount(inside)
-            store_states(states, b * neurons + at, stride, x)
+            store_blocks(states, b * neurons + at, stride, x)
         heard = _list(spikes, r, ids)
     entries[b] = stored
 
@@ -145,7 +158,7 @@ def _list(bits, column, ids):
 @kernel
 def backward(
     counter, width, neuron, parameters, record, upstream, outside, inner, steps, first, end, chunk, parts, done,
-    d_current, d_bias, d_state, d_spike, d_first,
+    d_current, d_bias, d_learned, d_state, d_spike, d_first,
 ):  # fmt: skip
     """Run some samples backward in time, and add up the gradients by the weights.
 
@@ -170,6 +183,7 @@ def backward(
         done: [3, chunks] int64 zeros: how many tasks of each kind the chunks have finished.
         d_current: [slots, N / 64, T, 64] float32, written: the adjoints of a few chunks' samples.
         d_bias: [N] float32, added to: the sum of the adjoints.
+        d_learned: [B, L, N] float32, written: each sample's gradients by the learned parameters.
         d_state: [S, B, N] float32, written: by the states before the first step.
         d_spike: [B, N] float32, written: by the spikes before the first step, through the neuron itself.
         d_first: [B, N] float32, written: the adjoints at the first step.
@@ -181,7 +195,8 @@ def backward(
     reached = np.empty(neurons, np.float32)
     samples_done, lists_done, parts_done = done[0], done[1], done[2]
     # Taken out of their tuples here: inside the loops Numba would count references to them at each use.
-    spikes, near, kept, first_spike, slope, entry_end = record
+    spikes, near, kept, first_spike, slope, entry_end, history = record
+    remembered, by_learned = history.ravel(), d_learned.ravel()
     active, row_start, spike_end = upstream.active, upstream.row_start, upstream.spike_end
     last_state, last_spike, recurrent = upstream.last_state.ravel(), upstream.last_spike.ravel(), inner.weight
     d_states, fed_back, d_firsts, parameters = d_state.ravel(), d_spike.ravel(), d_first.ravel(), parameters.ravel()
@@ -196,9 +211,9 @@ def backward(
                 pass
             b = begin + place
             _backward_sample(
-                width, neuron, parameters, spikes, near, kept, first_spike, slope, entry_end,
+                width, neuron, parameters, spikes, near, kept, first_spike, slope, entry_end, remembered,
                 active, row_start, spike_end, last_state, last_spike, recurrent, steps, b, ids, heard, reached,
-                d_current[(b - first) % slots].ravel(), d_states, fed_back, d_firsts,
+                d_current[(b - first) % slots].ravel(), by_learned, d_states, fed_back, d_firsts,
             )  # fmt: skip
             finish(samples_done, stage)
         elif chunk <= place < chunk + LISTS and begin < end:
@@ -276,19 +291,20 @@ def _take_in(width, record, outside, inner, first, end, steps, chunk, k, part, d
 
 @inlined
 def _backward_sample(
-    width, neuron, parameters, spikes, near, kept, first_spike, slope, entry_end,
+    width, neuron, parameters, spikes, near, kept, first_spike, slope, entry_end, history,
     active, row_start, spike_end, last_state, last_spike, recurrent, steps, b, ids, heard, reached,
-    d_current, states, fed_back, d_first,
+    d_current, d_learned, states, fed_back, d_first,
 ):  # fmt: skip
     """Run one sample backward; its adjoints go into `d_current` [N / 64, T, 64]."""
     blocks, batch = spikes.shape[0], first_spike.shape[1]
-    neurons = blocks * BLOCK
+    neurons, learned = blocks * BLOCK, d_learned.shape[0] // (batch * blocks * BLOCK)
     zero, one, stride = full(width, _ZERO), full(width, _ONE), batch * neurons
     for k in range(blocks):
         at = b * neurons + k * BLOCK
-        store_states(states, at, stride, load_states(width, neuron, last_state, at, stride))
+        store_blocks(states, at, stride, load_states(width, neuron, last_state, at, stride))
         store(fed_back, at, load(width, last_spike, at))
         store(reached, k * BLOCK, zero)
+        store_blocks(d_learned, (b * learned * blocks + k) * BLOCK, neurons, no_blocks(width, neuron))
     entry = np.uint64(entry_end[b])
     for i in range(steps):
         t = steps - 1 - i
@@ -318,10 +334,16 @@ def _backward_sample(
             before = first_spike[k, b]
             if t > 0:
                 before = spikes[k, r - 1]
-            x, fed, d = adjoint(neuron, x, load(width, reached, k * BLOCK), select(before, one, zero), p)
-            store_states(states, at, stride, x)
-            store(fed_back, at, fed + zero)
+            remembered = load_kept(width, neuron, history, r * neurons + k * BLOCK, stride * steps)
+            x, fed, d, by_learned = adjoint(
+                neuron, x, load(width, reached, k * BLOCK), select(before, one, zero), p, remembered
+            )
+            store_blocks(states, at, stride, x)
+            store(fed_back, at, fed)
             store(d_current, (k * steps + t) * BLOCK, d)
+            sums = (b * learned * blocks + k) * BLOCK
+            before_it = load_learned(width, neuron, d_learned, sums, neurons)
+            store_blocks(d_learned, sums, neurons, add_blocks(before_it, by_learned))
         for j in range(listed):
             reached[np.uint64(ids[j])] = _ZERO
     for k in range(blocks):

@@ -8,7 +8,17 @@ import numpy as np
 
 from spikeloom.kernels.cpu.bits import compress, expand, flush_denormals, popcount, restore_denormals, take_next
 from spikeloom.kernels.cpu.compile import inlined, kernel
-from spikeloom.kernels.cpu.neuron import adjoint, load_parameters, load_states, step, store_states
+from spikeloom.kernels.cpu.neuron import (
+    add_blocks,
+    adjoint,
+    load_kept,
+    load_parameters,
+    load_states,
+    no_blocks,
+    step,
+    store_blocks,
+    what_is_kept,
+)
 from spikeloom.kernels.cpu.simd import BLOCK, add, at_least, full, heaviside, load, multiply, select, store
 from spikeloom.kernels.cpu.sources import absorb, clear, current
 
@@ -34,6 +44,7 @@ def forward(
     margins,
     entries,
     last_state,
+    history,
 ):
     """Run all blocks forward; a task is one block and one group of samples.
 
@@ -56,6 +67,7 @@ def forward(
             the part of each group of samples, which has room for a block more than it needs.
         entries: [N / 64, B] int64, written: how many of them each sample has.
         last_state: [S, B, N] float32, written.
+        history: [K, B * T, N] float32, written: what the neuron keeps of each step for its backward pass.
     """
     control = flush_denormals()
     blocks, neurons = spikes.shape[0], parameters.shape[1]
@@ -65,7 +77,7 @@ def forward(
         _forward_block(
             width, neuron, source, parameters.ravel(), depth, valid[k], state.ravel(), first_spike[k], steps, batch,
             batch * group // groups, batch * (group + 1) // groups, group,
-            spikes[k], near[k], margins[k], entries[k], last_state.ravel(), k, neurons,
+            spikes[k], near[k], margins[k], entries[k], last_state.ravel(), history.ravel(), k, neurons,
         )  # fmt: skip
         task = take_next(counter)
     restore_denormals(control)
@@ -74,7 +86,7 @@ def forward(
 @inlined
 def _forward_block(
     width, neuron, source, parameters, depth, valid, state, first_spike, steps, batch, first_sample, end_sample, group,
-    spikes, near, margins, entries, last_state, k, neurons,
+    spikes, near, margins, entries, last_state, history, k, neurons,
 ):  # fmt: skip
     zero, one = full(width, _ZERO), full(width, _ONE)
     at = k * BLOCK
@@ -86,7 +98,9 @@ def _forward_block(
         spike = select(first_spike[b], one, zero)
         before = stored
         for r in range(b * steps, (b + 1) * steps):
-            x, margin = step(neuron, x, spike, current(width, source, k, r), p)
+            heard = current(width, source, k, r)
+            store_blocks(history, r * neurons + at, batch * steps * neurons, what_is_kept(neuron, x, heard))
+            x, margin = step(neuron, x, spike, heard, p)
             spike = heaviside(margin)
             inside = at_least(margin, edge) & valid
             spikes[r] = at_least(margin, zero) & valid
@@ -94,7 +108,7 @@ def _forward_block(
             compress(margins, stored, inside, margin)
             stored += popcount(inside)
         entries[b] = stored - before
-        store_states(last_state, b * neurons + at, batch * neurons, x)
+        store_blocks(last_state, b * neurons + at, batch * neurons, x)
 
 
 @kernel
@@ -109,6 +123,7 @@ def backward(
     first_spike,
     entry_end,
     slope,
+    history,
     d_active,
     d_last_state,
     d_last_spike,
@@ -117,6 +132,7 @@ def backward(
     parts,
     groups,
     d_bias,
+    d_learned,
     d_state,
     d_spike,
 ):
@@ -133,6 +149,7 @@ def backward(
         first_spike: [N / 64, B] uint64.
         entry_end: [N / 64, B] int64, where each sample's window entries end in `slope` and `d_active`.
         slope: [E] float32, the surrogate's derivative at each window entry, block after block.
+        history: [K, B * T, N] float32, what the neuron kept of the forward pass.
         d_active: [E] float32, the loss's derivative by each spike from outside, in the same order.
         d_last_state: [S, B, N] float32, by the states after the last step.
         d_last_spike: [B, N] float32, by the last step's spikes as part of the state.
@@ -141,6 +158,7 @@ def backward(
         parts: how many parts the blocks are cut into, whatever the number of threads.
         groups: how many groups the samples are cut into.
         d_bias: [groups, N] float32, written: the sum of the gradients by the currents.
+        d_learned: [groups, L, N] float32, written: the gradients by the learned parameters.
         d_state: [S, B, N] float32, written: by the states before the first step.
         d_spike: [B, N] float32, written: by the spikes before the first step, through the neuron itself.
     """
@@ -154,8 +172,8 @@ def backward(
             clear(width, sink, k, part, group, first * steps, end * steps, k == part)
             _backward_block(
                 width, neuron, sink, parameters.ravel(), spikes[k], near[k], first_spike[k], entry_end[k], slope,
-                d_active, d_last_state.ravel(), d_last_spike.ravel(), steps, batch, first, end, part, group,
-                d_bias[group], d_state.ravel(), d_spike.ravel(), k, neurons,
+                history.ravel(), d_active, d_last_state.ravel(), d_last_spike.ravel(), steps, batch, first, end, part,
+                group, d_bias[group], d_learned[group].ravel(), d_state.ravel(), d_spike.ravel(), k, neurons,
             )  # fmt: skip
         task = take_next(counter)
     restore_denormals(control)
@@ -163,14 +181,14 @@ def backward(
 
 @inlined
 def _backward_block(
-    width, neuron, sink, parameters, spikes, near, first_spike, entry_end, slope, d_active,
+    width, neuron, sink, parameters, spikes, near, first_spike, entry_end, slope, history, d_active,
     d_last_state, d_last_spike, steps, batch, first_sample, end_sample, part, group,
-    d_bias, d_state, d_spike, k, neurons,
+    d_bias, d_learned, d_state, d_spike, k, neurons,
 ):  # fmt: skip
     zero, one = full(width, _ZERO), full(width, _ONE)
     at = k * BLOCK
     p = load_parameters(width, neuron, parameters, at, neurons)
-    bias = zero
+    bias, learned = zero, no_blocks(width, neuron)
     for b in range(first_sample, end_sample):
         first, end = b * steps, (b + 1) * steps
         x = load_states(width, neuron, d_last_state, b * neurons + at, batch * neurons)
@@ -182,12 +200,13 @@ def _backward_block(
             entry -= popcount(inside)
             outer = add(expand(width, d_active, entry, inside), s)
             before = spikes[r - 1] if r > first else first_spike[b]
-            x, fed, d = adjoint(
-                neuron, x, multiply(expand(width, slope, entry, inside), outer), select(before, one, zero), p
+            kept = load_kept(width, neuron, history, r * neurons + at, batch * steps * neurons)
+            x, s, d, by_learned = adjoint(
+                neuron, x, multiply(expand(width, slope, entry, inside), outer), select(before, one, zero), p, kept
             )
-            s = fed + zero
-            bias = add(bias, d)
+            bias, learned = add(bias, d), add_blocks(learned, by_learned)
             absorb(width, sink, k, part, group, r, d)
-        store_states(d_state, b * neurons + at, batch * neurons, x)
+        store_blocks(d_state, b * neurons + at, batch * neurons, x)
         store(d_spike, b * neurons + at, s)
     store(d_bias, at, bias)
+    store_blocks(d_learned, at, neurons, learned)

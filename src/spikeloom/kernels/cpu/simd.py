@@ -7,8 +7,6 @@ Comparisons give a 64-bit word, one bit a neuron. Sums may be fused with product
 reordered.
 """
 
-import operator
-from collections.abc import Callable
 from typing import Any
 
 import llvmlite.ir as ir
@@ -16,14 +14,12 @@ from llvmlite import binding
 from numba import types
 from numba.core import cgutils
 from numba.core.datamodel import models, register_default
-from numba.extending import NativeValue, intrinsic, overload, typeof_impl, unbox
-
-from spikeloom.neurons.neuron import detach
+from numba.extending import NativeValue, intrinsic, typeof_impl, unbox
 
 BLOCK = 64
 QUAD = 4
 _FLOAT, _I1, _I32, _I64 = ir.FloatType(), ir.IntType(1), ir.IntType(32), ir.IntType(64)
-_FLAGS = ("contract",)
+FAST = ("contract",)
 
 
 class Width:
@@ -171,7 +167,7 @@ def _elementwise(instruction: str) -> Any:
     def apply(typing, a, b):
         def generate(context, builder, signature, arguments):
             pairs = zip(parts_of(builder, arguments[0]), parts_of(builder, arguments[1]), strict=True)
-            return pack(builder, [getattr(builder, instruction)(x, y, flags=_FLAGS) for x, y in pairs])
+            return pack(builder, [getattr(builder, instruction)(x, y, flags=FAST) for x, y in pairs])
 
         return a(a, b), generate
 
@@ -373,25 +369,3 @@ def _quad_pointer(context, builder, signature, arguments):
     at = at_index(context, builder, signature, arguments, 1)
     first = builder.gep(context.make_array(signature.args[0])(context, builder, arguments[0]).data, [at])
     return builder.bitcast(first, ir.VectorType(_FLOAT, QUAD).as_pointer())
-
-
-def _overload_operator(symbol: Callable[..., Any], instruction: Callable[..., Any]):
-    @overload(symbol)
-    def choose(a, b):
-        number = (types.Float, types.Integer)
-        if isinstance(a, BlockType) and isinstance(b, BlockType):
-            return lambda a, b: instruction(a, b)
-        if isinstance(a, BlockType) and isinstance(b, number):
-            return lambda a, b: instruction(a, like(a, b))
-        if isinstance(a, number) and isinstance(b, BlockType):
-            return lambda a, b: instruction(like(b, a), b)
-        return None
-
-
-for _symbol, _instruction in ((operator.add, add), (operator.sub, subtract), (operator.mul, multiply)):
-    _overload_operator(_symbol, _instruction)
-
-
-@overload(detach)
-def _detach(x):
-    return lambda x: x

@@ -1,0 +1,57 @@
+"""A neuron by its name: one of this package's, or one in a file of the user's own."""
+
+import importlib.util
+import inspect
+from functools import cache
+from pathlib import Path
+
+from spikeloom.checks import InputError, require
+from spikeloom.neurons import adlif, alif, cuba_lif, if_, lif, se_adlif
+from spikeloom.neurons.neuron import Neuron
+
+KINDS = {
+    "if": if_.neuron,
+    "lif": lif.neuron,
+    "cuba_lif": cuba_lif.neuron,
+    "alif": alif.neuron,
+    "adlif": adlif.neuron,
+    "se_adlif": se_adlif.neuron,
+}
+"""The spiking neurons that there are, by what a setting calls them."""
+
+
+def named(name: str, reset: str = "zero") -> Neuron:
+    """The neuron that a setting names.
+
+    Args:
+        name: one of `KINDS`, or FILE.py:NAME for a `Neuron`, or a function that returns one, in a file.
+        reset: what a spike does to the membrane; one of your own has its reset in its step, and takes none.
+
+    Raises:
+        InputError: no such neuron or file.
+    """
+    file, colon, inside = name.rpartition(":")
+    if colon and file.endswith(".py"):
+        return _from_file(Path(file).expanduser().resolve(), inside)
+    require(name in KINDS, "neuron", f"one of {', '.join(KINDS)}, or FILE.py:NAME", repr(name))
+    return KINDS[name](reset)
+
+
+@cache
+def _from_file(file: Path, name: str) -> Neuron:
+    require(file.is_file(), "neuron", "a file of Python", f"{file}, which is not there")
+    spec = importlib.util.spec_from_file_location(file.stem, file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise InputError(f"neuron: expected a file that can be imported, got {file}: {error!r}") from error
+    found = getattr(module, name, None)
+    if inspect.isfunction(found):
+        found = found()
+    got = "nothing" if found is None else type(found).__name__
+    require(isinstance(found, Neuron), f"{file}: {name}", "a Neuron, or a function that returns one", got)
+    assert isinstance(found, Neuron)
+    return found

@@ -1,0 +1,159 @@
+"""The parameters of a layer's neurons: numbers from outside, checked; learned ones kept in their range."""
+
+import math
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from spikeloom.checks import require
+from spikeloom.neurons import Neuron, Parameter, equations
+from spikeloom.ops.arrays import padded
+
+PER = ("neuron", "layer")
+
+
+def per_neuron(name: str, value: float | Tensor, neurons: int) -> Tensor:
+    """A setting of all neurons, or of each: a float32 tensor of no dimension or `[N]`.
+
+    Raises:
+        InputError: another shape, NaN, or a tensor that wants a gradient.
+    """
+    learned = isinstance(value, Tensor) and value.requires_grad
+    remedy = "pass it detached; learn names what a layer learns"
+    require(not learned, name, "a number or a tensor without gradient", "one that requires it", remedy)
+    tensor = torch.as_tensor(value, dtype=torch.float32).clone()
+    require(
+        tensor.shape in ((), (neurons,)), name, f"a number or {neurons} of them, one per neuron", tuple(tensor.shape)
+    )
+    require(not bool(tensor.isnan().any()), name, "numbers", "NaN")
+    return tensor
+
+
+class Numbers(nn.Module):
+    """A layer's part that holds the parameters of its neurons.
+
+    Each is a buffer of its name, a number or `[N]`. A learned one has a parameter `NAME_shift` beside it, zero at
+    first, of which its value is a smooth function: whatever the shift, the value stays inside its range, and weight
+    decay draws it back to where it began. With x the buffer and d the shift, in a range
+
+        (low, high):   low + (high - low) sigmoid(logit((x - low) / (high - low)) + d)
+        (low, inf):    low + (x - low) exp(d)
+        (-inf, inf):   x + d
+
+    Where the upper end depends on other parameters that are learned, x counts as a share of the range it began in.
+    """
+
+    neuron: Neuron
+    out_features: int
+    learned: tuple[str, ...] = ()
+
+    def _take(
+        self,
+        given: Mapping[str, Any],
+        *,
+        dt_ms: float | None,
+        learn: Collection[str] = (),
+        learn_per: str = "neuron",
+    ) -> None:
+        """Register the neuron's parameters.
+
+        Args:
+            given: by name, or by the name of a decay's time constant; None counts as not given.
+            dt_ms: the length of a step, beside time constants.
+            learn: the names of those that are learned.
+            learn_per: "neuron" or "layer": whether each neuron learns its own.
+
+        Raises:
+            InputError: a name that the neuron does not have, or a number out of its range.
+        """
+        neuron, given = self.neuron, {name: value for name, value in given.items() if value is not None}
+        known = [*neuron.names, *(p.tau for p in neuron.parameters if p.tau)]
+        for name in given:
+            require(name in known, name, f"one of the parameters of {neuron.name}: {', '.join(known)}", "another")
+        require(not isinstance(learn, str), "learn", 'a tuple of names, as in ("beta",)', repr(learn))
+        unknown = [name for name in learn if name not in neuron.names]
+        require(not unknown, "learn", f"parameters of {neuron.name}: {', '.join(neuron.names)}", ", ".join(unknown))
+        require(learn_per in PER, "learn_per", '"neuron" or "layer"', repr(learn_per))
+        timed = any(p.tau in given for p in neuron.parameters if p.tau)
+        remedy = "give a time constant in ms, or leave dt_ms out"
+        require(timed or dt_ms is None, "dt_ms", "a time constant beside it", "dt_ms alone", remedy)
+        for parameter in neuron.parameters:
+            self.register_buffer(parameter.name, _taken(parameter, given, self.out_features, dt_ms))
+        self.learned = tuple(name for name in neuron.names if name in learn)
+        for parameter in neuron.parameters:
+            _check_range(parameter, self._values(), learned=parameter.name in self.learned)
+        for name in self.learned:
+            shape = getattr(self, name).shape if learn_per == "layer" else (self.out_features,)
+            require(learn_per == "neuron" or shape == (), name, "a number, to be learned per layer", f"{shape[:1]}")
+            self.register_parameter(f"{name}_shift", nn.Parameter(torch.zeros(shape)))
+
+    @property
+    def keeps(self) -> tuple[str, ...]:
+        """What the backward pass has to find of every neuron and step, 4 bytes each: states, "current"."""
+        names = (*self.neuron.states, "current")
+        return tuple(names[i] for i in equations(self.neuron, self.learned).kept)
+
+    def value(self, name: str) -> Tensor:
+        """What a parameter of the neurons is now, a number or `[N]`; differentiable where it is learned."""
+        return self._values()[name]
+
+    def _values(self) -> dict[str, Tensor]:
+        """All parameters by name."""
+        began: dict[str, Tensor] = {name: getattr(self, name) for name in self.neuron.names}
+        values = dict(began)
+        # Those whose range depends on others come last.
+        for parameter in sorted(self.neuron.parameters, key=lambda p: callable(p.high)):
+            shift = self._parameters.get(f"{parameter.name}_shift")
+            if shift is not None:
+                values[parameter.name] = _moved(parameter, began, values, shift)
+        return values
+
+    def _numbers(self) -> Tensor:
+        """The parameters `[P, N]`, N in whole blocks."""
+        values = self._values()
+        return torch.stack([self._spread(values[name]) for name in self.neuron.names])
+
+    def _spread(self, value: Tensor) -> Tensor:
+        """A number or `[out]` as `[N]`, padded with zeros to whole blocks."""
+        missing = padded(self.out_features) - self.out_features
+        return nn.functional.pad(value.expand(self.out_features), (0, missing))
+
+
+def _taken(parameter: Parameter, given: Mapping[str, Any], neurons: int, dt_ms: float | None) -> Tensor:
+    name, tau = parameter.name, parameter.tau
+    if tau is None or tau not in given:
+        return per_neuron(name, given.get(name, parameter.default), neurons)
+    require(name not in given, name, f"{name} or {tau}", "both", "give one of them")
+    require(dt_ms is not None and dt_ms > 0, "dt_ms", f"the length of a step beside {tau}, above 0", dt_ms)
+    constant = per_neuron(tau, given[tau], neurons)
+    require(bool((constant > 0).all()), tau, "numbers above 0", given[tau])
+    return torch.exp(-dt_ms / constant.double()).float()  # type: ignore[operator]
+
+
+def _end(high: float | Callable[[Mapping[str, Any]], Any], values: Mapping[str, Tensor]) -> Any:
+    return high(values) if callable(high) else high
+
+
+def _check_range(parameter: Parameter, values: Mapping[str, Tensor], *, learned: bool) -> None:
+    """Numbers lie inside their range, learned ones and those of a range with a moving end not at its ends."""
+    value, low, high = values[parameter.name], parameter.low, _end(parameter.high, values)
+    strict = learned or callable(parameter.high)
+    inside = (value > low) & (value < high) if strict else (value >= low) & (value <= high)
+    top = float(torch.as_tensor(high).min())
+    span = f"numbers from {low:g} to {top:g}" if top < math.inf else f"numbers of at least {low:g}"
+    got = " to ".join(f"{end:g}" for end in dict.fromkeys((float(value.min()), float(value.max()))))
+    require(bool(inside.all()), parameter.name, span + (", not at an end" if strict else ""), got)
+
+
+def _moved(parameter: Parameter, began: Mapping[str, Tensor], values: Mapping[str, Tensor], shift: Tensor) -> Tensor:
+    """What a shift makes of a parameter."""
+    x, low = began[parameter.name], parameter.low
+    if low == -math.inf:
+        return x + shift
+    if not callable(parameter.high) and parameter.high == math.inf:
+        return low + (x - low) * shift.exp()
+    share = (x - low) / (_end(parameter.high, began) - low)
+    moved: Tensor = low + (_end(parameter.high, values) - low) * torch.sigmoid(share.logit() + shift)
+    return moved
