@@ -5,10 +5,15 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: train test check install format clean
+.PHONY: train study test check install format clean
 
 train: $(STAMP)
 	$(BIN)/spikeloom train digits
+
+# What sparsity costs: hours in full. `make study ARGS="--data nmnist_small --seeds 0"` does a part, and goes on where it
+# was stopped; `make study ARGS=--help` lists what can be selected.
+study: $(STAMP)
+	$(BIN)/python -m studies.accuracy $(ARGS)
 
 test: $(STAMP)
 	$(BIN)/python -m pytest -q

@@ -1,0 +1,1 @@
+"""Studies: long measurements that use spikeloom as anyone would, and write what came out into docs/."""
