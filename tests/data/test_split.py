@@ -1,4 +1,4 @@
-"""Random splits."""
+"""Splits: random, by speaker, and into the parts of a cross-validation."""
 
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from spikeloom import InputError
 from spikeloom.data.nmnist import pooled
-from spikeloom.data.split import by_speaker, deal, random_split
+from spikeloom.data.split import by_fold, by_speaker, deal, random_split
 from spikeloom.data.subset import Subset
 
 
@@ -86,3 +86,38 @@ def test_a_set_without_speakers_is_no_spoken_one(memory: Any) -> None:
     for dataset in (memory(3), Subset(memory(3), [0, 1])):
         with pytest.raises(InputError, match="^hold-out speaker: expected a data set of spoken words, got one that"):
             by_speaker(dataset, ["1"])
+
+
+@pytest.mark.parametrize(("samples", "folds"), [(50, 5), (11, 3), (4, 4)])
+def test_every_sample_is_held_out_once(memory: Any, samples: int, folds: int) -> None:
+    whole = memory(samples)
+    cut = [by_fold(whole, folds, fold) for fold in range(folds)]
+    held_out = [index for _, part in cut for index in part.indices.tolist()]
+    assert sorted(held_out) == list(range(samples))
+    assert {len(part) for _, part in cut} <= {samples // folds, -(-samples // folds)}
+    for rest, part in cut:
+        assert sorted(rest.indices.tolist() + part.indices.tolist()) == list(range(samples))
+
+
+def test_folds_of_real_recordings_hold_their_share_of_each_class(nmnist_small: Path) -> None:
+    whole = pooled(nmnist_small)
+    shares = np.bincount(whole.labels) / 5
+    for fold in range(5):
+        rest, held_out = by_fold(whole, 5, fold)
+        assert (len(rest), len(held_out)) == (880, 220)
+        assert np.abs(np.bincount(held_out.labels) - shares).max() <= 2
+        assert (by_fold(whole, 5, fold)[1].indices == held_out.indices).all()
+
+
+@pytest.mark.parametrize(
+    ("folds", "fold", "message"),
+    [
+        (11, 0, "^folds: expected 2 to 10, the samples there are, got 11"),
+        (1, 0, "^folds: expected 2 to 10, the samples there are, got 1"),
+        (5, 5, "^fold: expected one of the 5 parts, 0 to 4, got 5"),
+        (5, -1, "^fold: expected one of the 5 parts, 0 to 4, got -1"),
+    ],
+)
+def test_folds_that_cannot_be_cut_are_named(memory: Any, folds: int, fold: int, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        by_fold(memory(10), folds, fold)

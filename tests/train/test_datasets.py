@@ -43,6 +43,8 @@ def sizes(batches: Loaders) -> tuple[int, int | None, int]:
         ({"train_samples": "12", "test_samples": "6"}, (9, 3, 6)),
         ({"pool": "true"}, (22, 7, 7)),
         ({"pool": "true", "train_samples": "20", "test_samples": "10", "validation": "0"}, (20, None, 10)),
+        ({"folds": "4"}, (20, 7, 9)),
+        ({"folds": "4", "fold": "3", "train_samples": "20"}, (15, 5, 9)),
     ],
 )
 def test_sizes(folder: Path, changes: dict[str, str], expected: tuple[int, int | None, int]) -> None:
@@ -75,6 +77,8 @@ def test_a_folder_of_ones_own_that_lacks_a_part_is_an_error(tmp_path: Path, give
             {"pool": "true", "train_samples": "30", "test_samples": "10"},
             r"^train_samples: expected at most 26, what 10 of 36 to test on leave, got 30",
         ),
+        ({"folds": "4", "train_samples": "28"}, r"^train_samples: expected at most 27, the samples there are, got 28"),
+        ({"folds": "37"}, r"^folds: expected 2 to 36, the samples there are, got 37"),
     ],
 )
 def test_too_many_samples_are_an_error_that_names_the_setting(
@@ -95,6 +99,18 @@ def test_no_sample_is_in_two_splits_and_the_seed_decides(folder: Path) -> None:
     assert sum(map(len, parts)) == len(set.union(*parts)) == 36
     assert events_of(first.test) == events_of(again.test)
     assert events_of(first.test) != events_of(other.test)
+
+
+def test_folds_are_tested_on_once_whatever_the_seed(folder: Path) -> None:
+    runs = [loaders(small_config(folder, folds="4", fold=str(fold), seed=str(fold))) for fold in range(4)]
+    tested = [events_of(run.test) for run in runs]
+    assert sum(map(len, tested)) == len(set.union(*tested)) == 36
+    for run, mine in zip(runs, tested, strict=True):
+        assert [len(events_of(run.train)), len(events_of(run.validation))] == [20, 7]
+        assert len(set.union(mine, events_of(run.train), events_of(run.validation))) == 36
+    again, other = (loaders(small_config(folder, folds="4", fold="1", seed=seed)) for seed in ("1", "9"))
+    assert events_of(again.test) == events_of(other.test) == tested[1]
+    assert events_of(again.validation) == events_of(runs[1].validation) != events_of(other.validation)
 
 
 def test_only_training_samples_are_shuffled_and_augmented(folder: Path) -> None:

@@ -24,6 +24,8 @@ configs = st.builds(
         DataSettings,
         path=st.none() | text,
         pool=st.booleans(),
+        folds=st.integers(5, 10**6),
+        fold=st.integers(0, 4),
         train_samples=st.none() | sizes,
         validation=fraction,
         dt_ms=finite,
@@ -115,7 +117,7 @@ def test_tau_takes_the_place_of_beta_and_back() -> None:
         ("learning_rate", "nan", "learning_rate: expected a number, got 'nan'"),
         ("learning_rate", "0", "learning_rate: expected a number above 0, got 0.0"),
         ("epochs", "1.5", "epochs: expected an integer, got '1.5'"),
-        ("recurrent", "yes", "recurrent: expected true or false, got 'yes'"),
+        ("recurrent", "yes", "recurrent: expected true or false or one-to-one, got 'yes'"),
         ("reset", "hard", "reset: expected zero, subtract, none, got 'hard'"),
         ("hidden", "512-128", "hidden: expected integers with commas between, got '512-128'"),
         ("hidden", "512,0", r"hidden: expected layer sizes of at least 1, got \[512, 0\]"),
@@ -124,11 +126,27 @@ def test_tau_takes_the_place_of_beta_and_back() -> None:
         ("batch_size", "0", "batch_size: expected an integer of at least 1, got 0"),
         ("validation", "1", "validation: expected a number from 0 below 1, got 1.0"),
         ("loss", "hinge", "loss: expected spike_sum, max_membrane"),
+        ("folds", "1", "folds: expected an integer of at least 2, got 1"),
+        ("fold", "1", "fold: expected 0 where folds is none, got 1; set folds"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(key: str, given_text: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
         settings.override(recipes.digits(), {key: given_text})
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"fold": "5"}, "fold: expected one of the 5 parts, 0 to 4, got 5"),
+        ({"fold": "-1"}, "fold: expected one of the 5 parts, 0 to 4, got -1"),
+        ({"test_samples": "9"}, "test_samples: expected none beside folds, which say what is tested on, got 9"),
+        ({"hold_out_speaker": "ann"}, "hold_out_speaker: expected none beside folds, .*, got ann"),
+    ],
+)
+def test_what_cannot_be_beside_folds_is_refused(changes: dict[str, str], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        settings.override(recipes.digits(), {"folds": "5"} | changes)
 
 
 def test_assignments() -> None:

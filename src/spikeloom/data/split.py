@@ -1,4 +1,4 @@
-"""Splitting a data set: at random, or by who speaks."""
+"""Splitting a data set: at random, by who speaks, or into the parts of a cross-validation."""
 
 from collections.abc import Sequence
 
@@ -7,6 +7,9 @@ import numpy as np
 from spikeloom.checks import require
 from spikeloom.data.dataset import Dataset
 from spikeloom.data.subset import Subset
+
+FOLDS_SEED = 0
+"""Of the parts of every cross-validation: runs of any seed are tested on the same samples."""
 
 
 def random_split(dataset: Dataset, sizes: Sequence[int], seed: int, *, stratified: bool = False) -> tuple[Subset, ...]:
@@ -50,6 +53,31 @@ def by_speaker(dataset: Dataset, speakers: Sequence[str]) -> tuple[Subset, Subse
     held_out = np.isin(names, [str(name) for name in speakers])
     require(not held_out.all(), "hold-out speaker", "somebody left to train on", f"all of {', '.join(known)}")
     return Subset(dataset, np.flatnonzero(~held_out)), Subset(dataset, np.flatnonzero(held_out))
+
+
+def by_fold(dataset: Dataset, folds: int, fold: int) -> tuple[Subset, Subset]:
+    """Cut a data set into parts for cross-validation, each with its share of every class, and hold one of them out.
+
+    The parts depend on the labels alone. Over all `fold`s, every sample is held out once.
+
+    Args:
+        dataset: what to cut.
+        folds: how many parts, at least 2; their sizes differ by one sample at most.
+        fold: which part to hold out, from 0 to `folds - 1`.
+
+    Returns:
+        The rest, and the part held out; both in the order of the data set.
+
+    Raises:
+        InputError: fewer samples than parts, or no such part.
+    """
+    count = len(dataset)
+    require(2 <= folds <= count, "folds", f"2 to {count}, the samples there are", folds)
+    require(0 <= fold < folds, "fold", f"one of the {folds} parts, 0 to {folds - 1}", fold)
+    sizes = [len(part) for part in np.array_split(np.arange(count), folds)]
+    tested = np.zeros(count, np.bool_)
+    tested[deal(dataset.labels, sizes, FOLDS_SEED, stratified=True)[fold]] = True
+    return Subset(dataset, np.flatnonzero(~tested)), Subset(dataset, np.flatnonzero(tested))
 
 
 def deal(labels: np.ndarray, sizes: Sequence[int], seed: int, *, stratified: bool) -> list[np.ndarray]:

@@ -15,6 +15,9 @@ class DataSettings:
         dataset: a name in `data.catalogue`; "folder" is one of your own.
         path: the folder of the recordings; none: where `spikeloom data get` puts them.
         pool: take training and test recordings together and split them by the run's seed.
+        folds: cross-validation: cut training and test recordings together into so many parts, at least 2, the same for
+            every run; none: no parts.
+        fold: which of these parts, from 0 on, is tested on; all others are trained on.
         hold_out_speaker: of spoken data sets: test on this speaker, train on all others; none: the official split.
         train_samples: how many samples to train on, validation included; none: all (pooled: all but the test samples).
         test_samples: how many samples to test on; none: all (pooled: a fifth).
@@ -37,6 +40,8 @@ class DataSettings:
     dataset: Literal["digits", "nmnist", "shd", "ssc", "dvsgesture", "fsdd", "randman", "folder"] = "digits"
     path: str | None = None
     pool: bool = False
+    folds: int | None = None
+    fold: int = 0
     hold_out_speaker: str | None = None
     train_samples: int | None = None
     test_samples: int | None = None
@@ -70,6 +75,17 @@ class DataSettings:
         require(self.channel_shift >= 0, "channel_shift", "a number of channels of at least 0", self.channel_shift)
         pooled = self.pool and self.hold_out_speaker is not None
         require(not pooled, "pool", "false beside hold_out_speaker, which pools by itself", "true")
+        self._check_folds()
+
+    def _check_folds(self) -> None:
+        if self.folds is None:
+            require(self.fold == 0, "fold", "0 where folds is none", self.fold, "set folds to how many parts there are")
+            return
+        require(self.folds >= 2, "folds", "an integer of at least 2", self.folds)
+        require(0 <= self.fold < self.folds, "fold", f"one of the {self.folds} parts, 0 to {self.folds - 1}", self.fold)
+        for name in ("hold_out_speaker", "test_samples"):
+            value = getattr(self, name)
+            require(value is None, name, "none beside folds, which say what is tested on", value)
 
 
 @dataclass(frozen=True)

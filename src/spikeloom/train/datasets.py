@@ -8,7 +8,7 @@ from spikeloom.data import catalogue
 from spikeloom.data.augment import Augmentation, ChannelShift, EventDrop, Flip, Jitter, TimeJitter, TimeSkew
 from spikeloom.data.dataset import Dataset
 from spikeloom.data.loader import Loader
-from spikeloom.data.split import by_speaker, random_split
+from spikeloom.data.split import by_fold, by_speaker, random_split
 from spikeloom.data.subset import Subset
 from spikeloom.train.config import Config, DataSettings
 
@@ -50,6 +50,8 @@ def parts(data: DataSettings, seed: int) -> Parts:
     """The samples to train on, to choose the best epoch by, and to test on.
 
     * `hold_out_speaker`: all recordings of this speaker are tested on, all others are trained on.
+    * `folds`: all recordings are cut into parts that do not depend on the seed; part `fold` is tested on, the others
+      are trained on.
     * `pool`, and a folder of your own that is not split: all recordings are split at random, by the seed.
     * otherwise the official split.
 
@@ -64,6 +66,9 @@ def parts(data: DataSettings, seed: int) -> Parts:
         rest, test = by_speaker(_open(data, "all"), [data.hold_out_speaker])
         train = _part(rest, "train_samples", data.train_samples, seed)
         return _validated(data, train, _part(test, "test_samples", data.test_samples, seed), seed)
+    if data.folds is not None:
+        rest, test = by_fold(_open(data, "all"), data.folds, data.fold)
+        return _validated(data, _part(rest, "train_samples", data.train_samples, seed), test, seed)
     splits = catalogue.splits(data.dataset, data.path)
     whole = data.pool or not splits or {"train", "test"} <= set(splits)
     remedy = "add what is missing, or set pool=true to split all of it at random"
