@@ -29,32 +29,31 @@ NEURON = """
 from spikeloom.neurons import Neuron
 
 def step(state, spike, current, p):
+    # The membrane is halved.
     return (state[0] * 0.5 + current,), state[0]
 
-def adjoint(d_state, d_margin, spike, p):
-    return d_state, 0.0, d_state[0]
-
-NEURON = Neuron("mine", step, adjoint, states=("membrane",), parameters=())
+NEURON = Neuron("mine", step, states=("membrane",), parameters=())
 """
 KERNEL = """
 from spikeloom.kernels.cpu.compile import kernel
-from spikeloom.kernels.cpu.neuron import load_states, step, store_states
+from spikeloom.kernels.cpu.neuron import load_states, step, store_blocks
 from spikeloom.kernels.cpu.simd import full
 
 @kernel
 def once(counter, width, neuron, states):
     before = load_states(width, neuron, states, 0, 64)
     after, margin = step(neuron, before, full(width, 0.0), full(width, 1.0), ())
-    store_states(states, 0, 64, after)
+    store_blocks(states, 0, 64, after)
 """
 RUN_NEURON = """
 import numpy as np
 from my_kernel import once
 from my_neuron import NEURON
 from spikeloom.kernels.cpu import simd, workers
+from spikeloom.neurons import equations
 
 states = np.full(64, 4, np.float32)
-workers.run(1, once, simd.host_width(), NEURON, states)
+workers.run(1, once, simd.host_width(), equations(NEURON), states)
 print(states.mean(), sum(once.stats.cache_hits.values()), sum(once.stats.cache_misses.values()))
 """
 FOUND, COMPILED = (1, 0), (0, 1)
@@ -99,11 +98,13 @@ def test_second_process_compiles_nothing(tmp_path: Path) -> None:
     assert kept(cache) == before
 
 
-def test_edited_neuron_is_compiled_again(tmp_path: Path) -> None:
+def test_edited_step_is_compiled_again_and_an_edited_comment_is_not(tmp_path: Path) -> None:
     cache, neuron = tmp_path / "cache", tmp_path / "my_neuron.py"
     (tmp_path / "my_kernel.py").write_text(KERNEL)
     neuron.write_text(NEURON)
     assert run(RUN_NEURON, tmp_path, cache) == (3, COMPILED)
+    assert run(RUN_NEURON, tmp_path, cache) == (3, FOUND)
+    neuron.write_text(NEURON.replace("is halved", "shrinks by a half, each step"))
     assert run(RUN_NEURON, tmp_path, cache) == (3, FOUND)
     neuron.write_text(NEURON.replace("0.5", "2.0"))  # no other length, and maybe no other time of writing
     assert run(RUN_NEURON, tmp_path, cache) == (9, COMPILED)

@@ -21,20 +21,16 @@ def sixteenths(*shape: int, seed: int = 0) -> np.ndarray:
 def arithmetic(width, a, b, at, out):
     x, y = simd.load(width, a, at), simd.load(width, b, at)
     simd.store(out[0], at, simd.add(x, y))
-    simd.store(out[1], at, simd.subtract(x, y))
-    simd.store(out[2], at, simd.multiply(x, y))
-    simd.store(out[3], at, 2.0 * x - y * 3 + 1)
-    simd.store(out[4], at, simd.full(width, 0.1))
-    simd.store(out[5], at, simd.like(x, 3))
+    simd.store(out[1], at, simd.multiply(x, y))
+    simd.store(out[2], at, simd.full(width, 0.1))
 
 
 @pytest.mark.parametrize("at", [0, 3, 64])
 def test_arithmetic_wherever_a_block_lies(width: Width, at: int) -> None:
-    a, b, out = sixteenths(130), sixteenths(130, seed=1), np.full((6, 130), HOLD)
+    a, b, out = sixteenths(130), sixteenths(130, seed=1), np.full((3, 130), HOLD)
     arithmetic(width, a, b, at, out)
     x, y = a[at : at + 64], b[at : at + 64]
-    ones = np.ones(64, np.float32)
-    want = np.stack([x + y, x - y, x * y, 2 * x - y * 3 + 1, ones * np.float32(0.1), ones * 3])
+    want = np.stack([x + y, x * y, np.full(64, 0.1, np.float32)])
     assert np.array_equal(out[:, at : at + 64], want)
     assert (np.delete(out, slice(at, at + 64), axis=1) == HOLD).all()
 

@@ -174,18 +174,7 @@ def _elementwise(instruction: str) -> Any:
     return apply
 
 
-add, subtract, multiply = _elementwise("fadd"), _elementwise("fsub"), _elementwise("fmul")
-
-
-@intrinsic
-def like(typing, block, number):
-    """A block as wide as another, with the same number everywhere."""
-
-    def generate(context, builder, signature, arguments):
-        single = context.cast(builder, arguments[1], signature.args[1], types.float32)
-        return pack(builder, [_splat(builder, single, block.lanes)] * (BLOCK // block.lanes))
-
-    return block(block, number), generate
+add, multiply = _elementwise("fadd"), _elementwise("fmul")
 
 
 @intrinsic
