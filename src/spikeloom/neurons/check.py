@@ -1,6 +1,7 @@
 """Is a neuron what it says: the traced step against the Python one, and the adjoint against autograd."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -39,12 +40,14 @@ def check(neuron: Neuron, *, points: int = 200, seed: int = 0) -> None:
         seed: of the random numbers.
 
     Raises:
-        InputError: the first result that differs, with the largest error.
+        InputError: the first result that differs, with the largest error; functions that use more than
+            `trace.ALLOWED`.
 
     Example:
         >>> from spikeloom.neurons import check, lif
         >>> check(lif.neuron("subtract"))
     """
+    require(isinstance(neuron, Neuron), "neuron", "a spikeloom.neurons.Neuron", type(neuron).__name__)
     traced = equations(neuron, neuron.names)
     states, generator = len(neuron.states), torch.Generator().manual_seed(seed)
 
@@ -57,7 +60,8 @@ def check(neuron: Neuron, *, points: int = 200, seed: int = 0) -> None:
     factors = uniform(len(neuron.names), 0.9, 1)
     p = [_near(parameter.default, x) for parameter, x in zip(neuron.parameters, factors, strict=True)]
     inputs = [x.requires_grad_() for x in (*state, spike, current, *p)]
-    after, margin = neuron.step(tuple(inputs[:states]), *inputs[states : states + 2], tuple(inputs[states + 2 :]))
+    with _numbers_in_float64():
+        after, margin = neuron.step(tuple(inputs[:states]), *inputs[states : states + 2], tuple(inputs[states + 2 :]))
     outputs = [x + torch.zeros(points, dtype=torch.float64) for x in (*after, margin)]
     for name, got, want in zip((*neuron.states, "margin"), traced.step.run(inputs, TORCH), outputs, strict=True):
         _compare(f"{neuron.name}.step, {name}", got, want)
@@ -71,6 +75,17 @@ def check(neuron: Neuron, *, points: int = 200, seed: int = 0) -> None:
     names = (*neuron.states, "spike", "current", *neuron.names)
     for name, got, expected in zip(names, results, want, strict=True):
         _compare(f"{neuron.name}, the derivative by {name}", got, expected)
+
+
+@contextmanager
+def _numbers_in_float64() -> Iterator[None]:
+    """While open, a choice between two plain numbers is in float64, as `torch.where` takes them in the default type."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
 
 
 def _near(default: float, factor: Tensor) -> Tensor:

@@ -97,8 +97,8 @@ def _traced(graph: Graph, neuron: Neuron, function: str, given: tuple[Any, ...],
     what, states = f"{neuron.name}.{function}", len(neuron.states)
     try:
         returned = getattr(neuron, function)(*given)
-    except TypeError as error:
-        # A function of another library was asked for more than these values are.
+    except (TypeError, AttributeError) as error:
+        # A function of another library, or a tensor's method, was asked for.
         raise InputError(f"{what}: expected {ALLOWED}, got something else: {error}") from error
     try:
         state, *others = returned

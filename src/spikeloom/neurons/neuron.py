@@ -45,14 +45,14 @@ class Neuron:
         step: `step(state, spike, current, p) -> (state, margin)`. `state` is a tuple as in `states`; `spike` is the
             neuron's own spike of the step before, 0 or 1, through which gradients flow unless `detach` stops them; `p`
             is a tuple as in `parameters`.
-        states: the names of the states; the first is the one that pictures show.
+        states: the names of the states; the first is the one that pictures show. A list will do, here and below.
         parameters: the parameters.
         adjoint: `adjoint(d_state, d_margin, state, spike, current, p) -> (d_state, d_spike, d_current)`: from the
             loss's derivatives by what `step` returned to those by what it was given, 0.0 where no gradient passes.
             None: it is derived from the step.
 
     Raises:
-        InputError: a name that comes twice.
+        InputError: a name that comes twice, or a text for a tuple of names.
     """
 
     name: str
@@ -62,6 +62,11 @@ class Neuron:
     adjoint: Callable[..., Any] | None = None
 
     def __post_init__(self) -> None:
+        what, remedy = f"neuron {self.name}: states", "mind the comma of a tuple of one"
+        require(not isinstance(self.states, str), what, 'a tuple of names, as in ("membrane",)', self.states, remedy)
+        # Tuples can be hashed, and so can a neuron be the key of what is made of it.
+        object.__setattr__(self, "states", tuple(self.states))
+        object.__setattr__(self, "parameters", tuple(self.parameters))
         names = (*self.states, *self.names)
         once = len(set(names)) == len(names)
         require(once, f"neuron {self.name}", "each state and parameter with a name of its own", ", ".join(names))

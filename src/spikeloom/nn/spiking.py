@@ -1,5 +1,6 @@
 """A layer of spiking neurons."""
 
+import inspect
 from collections.abc import Collection
 from typing import Any
 
@@ -97,6 +98,7 @@ class Spiking(Blocked):
         alone = recurrent == "one-to-one"
         self.neuron = neurons.refractory(neurons.one_to_one(neuron) if alone else neuron, refractory)
         self.surrogate, self.sparse, self.recurrent = surrogate, sparse, recurrent
+        self._check_names()
         learn = (*learn, "self_weight") if alone and not isinstance(learn, str) else learn
         self._take(numbers, dt_ms=dt_ms, learn=learn, learn_per=learn_per)
         if "threshold" not in self.neuron.names:
@@ -210,6 +212,13 @@ class Spiking(Blocked):
     def extra_repr(self) -> str:
         learned = f", learn={self.learned}" if self.learned else ""
         return f"{self.in_features}, {self.out_features}, neuron={self.neuron.name}{learned}"
+
+    def _check_names(self) -> None:
+        """Raise where a parameter of the neuron has the name of something of the layer's."""
+        own = {*inspect.signature(Spiking.__init__).parameters, "recurrent_weight", "route"}
+        taken = [name for name in self.neuron.names if name in own or hasattr(self, name)]
+        what, remedy = f"neuron {self.neuron.name}", "call them something else"
+        require(not taken, what, "parameters with names that a layer does not use itself", ", ".join(taken), remedy)
 
     def _require_recurrent(self) -> None:
         require(self.recurrent_weight is not None, "layer", "one made with recurrent=True", "a feed-forward one")

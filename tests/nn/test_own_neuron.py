@@ -1,0 +1,23 @@
+"""A neuron of the user's own as part of a layer."""
+
+from dataclasses import replace
+
+import pytest
+
+from spikeloom import InputError
+from spikeloom.neurons import KINDS, Parameter, lif
+from spikeloom.nn import Spiking
+
+
+@pytest.mark.parametrize("name", ["weight", "delay", "second_threshold", "limit", "route"])
+def test_a_parameter_has_no_name_of_the_layers_own(name: str) -> None:
+    neuron = replace(lif.neuron(), parameters=(*lif.neuron().parameters[:2], Parameter(name, 1.0)))
+    message = f"neuron LIF.zero: expected parameters with names .* itself, got {name}; call them something else"
+    with pytest.raises(InputError, match=message):
+        Spiking(3, 4, neuron=neuron)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_those_of_spikeloom_have_none(name: str) -> None:
+    layer = Spiking(3, 4, neuron=KINDS[name](), recurrent="one-to-one", refractory=2)
+    assert set(layer.neuron.names) <= dict(layer.named_buffers()).keys()
