@@ -28,6 +28,19 @@ def test_layers_reach_the_wanted_activity(recurrent: bool) -> None:
     assert [net[0].last_activity, net[1].last_activity] == reached
 
 
+def test_a_cap_does_not_change_where_a_layer_starts() -> None:
+    """Its neurons spike at the wanted rate, however few of their spikes leave it."""
+    x = (torch.rand(20, 8, 50) < 0.1).float()
+    weights = []
+    for cap in (None, 0.01):
+        torch.manual_seed(0)
+        net = nn.Sequential(nn.LIF(50, 128, max_activity=cap), nn.LI(128, 3))
+        assert nn.init.scale_to_activity_(net, x, 0.05) == pytest.approx([0.05], rel=0.1)
+        assert net[0].max_activity == cap
+        weights.append(net[0].weight_matrix())
+    assert torch.equal(*weights)
+
+
 def test_activities_that_cannot_be_reached() -> None:
     net = nn.Sequential(nn.LIF(5, 7))
     with pytest.raises(

@@ -1,12 +1,14 @@
 """Weights to start from."""
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from spikeloom.checks import require
 from spikeloom.nn.blocked import Blocked
+from spikeloom.nn.cap import uncapped
 from spikeloom.spikes import Spikes
 
 
@@ -56,20 +58,27 @@ def _scale_layers(net: nn.Module, x: Spikes | Tensor, target: float, rounds: int
     for number, layer in enumerate(net):  # type: ignore[arg-type, var-annotated]
         if not hasattr(layer, "last_activity"):
             break
-        low, high = -12.0, 12.0
-        scale = 0.0
-        for _ in range(rounds + 4):
-            middle = (low + high) / 2
-            _scale(layer, 2 ** (middle - scale))
-            scale = middle
-            layer(x)
-            low, high = (middle, high) if layer.last_activity < target else (low, middle)
-        x, _ = layer(x)
+        # Neurons spike whatever a cap lets out, and what is measured is what leaves.
+        with uncapped(layer):
+            _scale_layer(layer, x, target, rounds)
         reached.append(layer.last_activity)
+        x, _ = layer(x)
         remedy = "its input is too sparse: lower initial_activity, make steps longer (dt_ms), or raise beta"
         wanted = f"an activity of {target:.2%}"
         require(reached[-1] > target / 2, f"layer {number + 1}", wanted, f"{reached[-1]:.2%}", remedy)
     return reached
+
+
+def _scale_layer(layer: Any, x: Spikes | Tensor, target: float, rounds: int) -> None:
+    low, high = -12.0, 12.0
+    scale = 0.0
+    for _ in range(rounds + 4):
+        middle = (low + high) / 2
+        _scale(layer, 2 ** (middle - scale))
+        scale = middle
+        layer(x)
+        low, high = (middle, high) if layer.last_activity < target else (low, middle)
+    layer(x)
 
 
 def _scale(layer: Blocked, factor: float) -> None:

@@ -215,8 +215,8 @@ class Spiking(Blocked):
 
     def _check_names(self) -> None:
         """Raise where a parameter of the neuron has the name of something of the layer's."""
-        own = {*inspect.signature(Spiking.__init__).parameters, "recurrent_weight", "route"}
-        taken = [name for name in self.neuron.names if name in own or hasattr(self, name)]
+        own = {*inspect.signature(Spiking.__init__).parameters, *dir(self), "recurrent_weight", "route"}
+        taken = [name for name in self.neuron.names if name in own]
         what, remedy = f"neuron {self.neuron.name}", "call them something else"
         require(not taken, what, "parameters with names that a layer does not use itself", ", ".join(taken), remedy)
 

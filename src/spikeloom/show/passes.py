@@ -1,13 +1,12 @@
 """What a batch makes on its way through a network: the spikes that come to each layer and leave it."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from spikeloom.nn import LI, Spiking
+from spikeloom.nn.cap import uncapped
 from spikeloom.nn.losses import Output
 from spikeloom.spikes import Spikes
 from spikeloom.train.classifier import Classifier
@@ -60,16 +59,6 @@ def _own(layer: nn.Module, x: Spikes, out: Spikes | Tensor) -> Spikes | None:
         return None
     if layer.max_activity is None:
         return out if isinstance(out, Spikes) else None
-    with _uncapped(layer):
+    with uncapped(layer):
         spikes, _ = layer.forward(x)
         return spikes
-
-
-@contextmanager
-def _uncapped(layer: Spiking) -> Iterator[None]:
-    """While open, all spikes leave the layer; those of its neurons are the same with a cap and without."""
-    cap, layer.max_activity = layer.max_activity, None
-    try:
-        yield
-    finally:
-        layer.max_activity = cap

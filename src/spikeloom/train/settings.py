@@ -22,7 +22,7 @@ _KINDS = {section: get_type_hints(kind) for section, kind in SECTIONS.items()}
 def nearest(name: str, known: Iterable[str]) -> str:
     """The known names most like this one, as a remedy reads."""
     known = list(known)
-    close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    close = difflib.get_close_matches(name, known, n=3, cutoff=0.58)
     return "did you mean " + " or ".join(close) + "?" if close else "known are " + ", ".join(known)
 
 

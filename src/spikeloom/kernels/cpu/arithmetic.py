@@ -11,8 +11,8 @@ LOG2_E = 1.4426950408889634
 LOG_2 = (0.693359375, -2.12194440e-4)
 # exp(r) for |r| <= log(2) / 2, by falling powers: its Taylor series, whose remainder is below 1e-8 there.
 EXP = (1 / 5040, 1 / 720, 1 / 120, 1 / 24, 1 / 6, 0.5, 1.0, 1.0)
-# Beyond these the result leaves the range of normal floats.
-EXP_RANGE = (-87.3, 88.7)
+# Beyond these the result, or the power of two that it is made with, leaves the range of normal floats; it stays there.
+EXP_RANGE = (-87.3, 88.37)
 
 
 def vector_of(number: float, lanes: int) -> ir.Constant:
