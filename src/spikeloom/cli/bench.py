@@ -16,6 +16,7 @@ examples:
   spikeloom bench step --case dvs --json > step.json
   spikeloom bench epoch fsdd --data DIR --samples 2000
   spikeloom bench loader --case shd
+  spikeloom bench neurons --recurrent
 """
 
 
@@ -24,7 +25,7 @@ def add(commands: "Commands") -> None:
     about = "measure this machine"
     benches = commands.add_parser("bench", help=about, description=about, **epilog(EXAMPLES))
     kinds = benches.add_subparsers(title="what", metavar="WHAT", required=True)
-    for add_kind in (_add_step, _add_epoch, _add_loader):
+    for add_kind in (_add_step, _add_epoch, _add_loader, _add_neurons):
         add_kind(kinds)
 
 
@@ -61,6 +62,19 @@ def _add_loader(kinds: "Commands") -> None:
     _finish(parser, _loader)
 
 
+def _add_neurons(kinds: "Commands") -> None:
+    from spikeloom.bench import CASES
+
+    about = "time a layer of every neuron, beside the leaky integrate-and-fire neuron, and how long each compiles"
+    parser = kinds.add_parser("neurons", help=about, description=about, **epilog(EXAMPLES))
+    parser.add_argument("--case", choices=tuple(CASES), default="nmnist", help="default: nmnist")
+    parser.add_argument(
+        "--activity", metavar="A", type=float, default=0.015, help="of inputs and neurons; default: 0.015"
+    )
+    parser.add_argument("--recurrent", action="store_true", help="a recurrent layer of 512 neurons, not one of 1,466")
+    _finish(parser, _neurons)
+
+
 def _finish(parser: argparse.ArgumentParser, command: Callable[[argparse.Namespace], int]) -> None:
     """Add what all benches have."""
     parser.add_argument("--threads", metavar="N", type=int, help="worker threads; all processors if not given")
@@ -86,3 +100,9 @@ def _loader(options: argparse.Namespace) -> int:
     from spikeloom.bench import loader
 
     return loader.run(options.case, options.samples, options.threads, options.json)
+
+
+def _neurons(options: argparse.Namespace) -> int:
+    from spikeloom.bench import neurons
+
+    return neurons.run(options.case, options.activity, options.recurrent, options.threads, options.json)
