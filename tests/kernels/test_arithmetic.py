@@ -4,7 +4,6 @@ import math
 
 import numba
 import numpy as np
-import pytest
 import torch
 
 from spikeloom.kernels.cpu import simd
