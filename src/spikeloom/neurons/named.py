@@ -50,7 +50,10 @@ def _from_file(file: Path, name: str) -> Neuron:
         raise InputError(f"neuron: expected a file that can be imported, got {file}: {error!r}") from error
     found = getattr(module, name, None)
     if inspect.isfunction(found):
-        found = found()
+        try:
+            found = found()
+        except Exception as error:
+            raise InputError(f"{file}: {name}: expected a function that returns a Neuron, got {error!r}") from error
     got = "nothing" if found is None else type(found).__name__
     require(isinstance(found, Neuron), f"{file}: {name}", "a Neuron, or a function that returns one", got)
     assert isinstance(found, Neuron)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from spikeloom import ops
 from spikeloom.checks import require
-from spikeloom.neurons import equations, li
+from spikeloom.neurons import li
 from spikeloom.nn import init
 from spikeloom.nn.blocked import Blocked
 from spikeloom.nn.dropout import checked_chance, drop, scaled
@@ -80,7 +80,7 @@ class LI(Blocked):
             self._start(state, batch),
             self.out_features,
             steps,
-            equations(self.neuron, self.learned).text,
+            self._equations,
         )
         if isinstance(x, Spikes):
             out, last_state, _ = ops.readout(x.ids, x.row_start, x.spike_count, x.active, *layer)

@@ -13,6 +13,10 @@ from spikeloom.ops.arrays import padded
 
 PER = ("neuron", "layer")
 
+FURTHEST = 14.0
+"""How far a shift takes effect: a share of a range stays 1e-6 away from its ends, far more than float32 rounds off, and
+a factor stays below 1.3e6 of what it was."""
+
 
 def per_neuron(name: str, value: float | Tensor, neurons: int) -> Tensor:
     """A setting of all neurons, or of each: a float32 tensor of no dimension or `[N]`.
@@ -42,12 +46,15 @@ class Numbers(nn.Module):
         (low, inf):    low + (x - low) exp(d)
         (-inf, inf):   x + d
 
-    Where the upper end depends on other parameters that are learned, x counts as a share of the range it began in.
+    where what the sigmoid or exp is taken of goes from -14 to 14, so that no number reaches an end by rounding. Where
+    the upper end depends on other parameters that are learned, x counts as a share of the range it began in.
     """
 
     neuron: Neuron
     out_features: int
     learned: tuple[str, ...] = ()
+    # Made once: torch.compile would trace the tracer.
+    _equations: str
 
     def _take(
         self,
@@ -82,6 +89,7 @@ class Numbers(nn.Module):
         for parameter in neuron.parameters:
             self.register_buffer(parameter.name, _taken(parameter, given, self.out_features, dt_ms))
         self.learned = tuple(name for name in neuron.names if name in learn)
+        self._equations = equations(neuron, self.learned).text
         for parameter in neuron.parameters:
             _check_range(parameter, self._values(), learned=parameter.name in self.learned)
         for name in self.learned:
@@ -145,6 +153,11 @@ def _check_range(parameter: Parameter, values: Mapping[str, Tensor], *, learned:
     span = f"numbers from {low:g} to {top:g}" if top < math.inf else f"numbers of at least {low:g}"
     got = " to ".join(f"{end:g}" for end in dict.fromkeys((float(value.min()), float(value.max()))))
     require(bool(inside.all()), parameter.name, span + (", not at an end" if strict else ""), got)
+    if learned and callable(parameter.high):
+        ends = bool(torch.as_tensor(high).isfinite().all())
+        require(
+            ends, parameter.name, "a range with an end, to be learned in", "none, as a decay is 1", "lower the decay"
+        )
 
 
 def _moved(parameter: Parameter, began: Mapping[str, Tensor], values: Mapping[str, Tensor], shift: Tensor) -> Tensor:
@@ -153,7 +166,8 @@ def _moved(parameter: Parameter, began: Mapping[str, Tensor], values: Mapping[st
     if low == -math.inf:
         return x + shift
     if not callable(parameter.high) and parameter.high == math.inf:
-        return low + (x - low) * shift.exp()
+        return low + (x - low) * shift.clamp(-FURTHEST, FURTHEST).exp()
     share = (x - low) / (_end(parameter.high, began) - low)
-    moved: Tensor = low + (_end(parameter.high, values) - low) * torch.sigmoid(share.logit() + shift)
+    place = (share.logit() + shift).clamp(-FURTHEST, FURTHEST)
+    moved: Tensor = low + (_end(parameter.high, values) - low) * torch.sigmoid(place)
     return moved

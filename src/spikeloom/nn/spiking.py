@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from spikeloom import neurons, ops
 from spikeloom.checks import require
-from spikeloom.neurons import Neuron, equations
+from spikeloom.neurons import Neuron
 from spikeloom.nn import init
 from spikeloom.nn.blocked import Blocked
 from spikeloom.nn.delay import checked_delay, delayed
@@ -138,8 +138,7 @@ class Spiking(Blocked):
         steps, batch = (x.steps, x.batch) if isinstance(x, Spikes) else x.shape[:2]
         values, spike = self._start(state, batch)
         seed = int(torch.randint(2**62, ())) if self.limit else 0
-        neuron = equations(self.neuron, self.learned).text
-        settings = (steps, self.out_features, neuron, self.surrogate.spec, self.limit, seed)
+        settings = (steps, self.out_features, self._equations, self.surrogate.spec, self.limit, seed)
         weight = scaled(self.weight, chance=self.dropout, training=self.training)
         weights = (weight,) if self.recurrent_weight is None else (weight, self.recurrent_weight)
         layer = (*weights, self._padded_bias(), self._numbers(), self._depth(), values, spike)
