@@ -43,7 +43,6 @@ class Variant:
         meaning: in words, for the report.
         changes: settings.
         width: the second threshold as a fraction of the threshold; None leaves the recipe's.
-        cap: `max_activity`; None leaves the recipe's.
         layers: whose layers: `OURS` or `PLAIN`.
         seeds: the only ones that it is run with.
     """
@@ -52,7 +51,6 @@ class Variant:
     meaning: str
     changes: Mapping[str, str] = field(default_factory=dict)
     width: float | None = None
-    cap: float | None = None
     layers: str = OURS
     seeds: tuple[int, ...] = SEEDS
 
@@ -80,8 +78,8 @@ MAIN = (
     Variant(DENSE, "dense products, no gradient window", NO_WINDOW),
     Variant(WINDOW, "the recipe as it stands: gradient window, the route it chooses"),
     *(
-        Variant(f"cap{percent}", f"window, at most {percent} % of a layer active in a step", cap=percent / 100)
-        for percent in (10, 5, 1)
+        Variant(f"cap{percent}", f"window, at most {percent} % of a layer active in a step", {"max_activity": cap})
+        for percent, cap in ((10, "0.1"), (5, "0.05"), (1, "0.01"))
     ),
     Variant("feedforward", "window, feed-forward LIF", {"neuron": "lif", "recurrent": "false"}),
     Variant("recurrent", "window, recurrent LIF", {"neuron": "lif", "recurrent": "true"}),
@@ -194,19 +192,9 @@ def _block(data: DataSet, part: str, seed: int, root: Path, given: dict[str, str
 
 
 def changes(variant: Variant, base: Config) -> dict[str, str]:
-    """The settings in which a variant may differ from its base.
-
-    Weights are scaled at the start until so many neurons leave their layer, which a cap at or below that would keep out
-    of reach: a capped network starts at half its cap, or at the recipe's activity where that is less.
-    """
-    changed = dict(variant.changes)
-    if variant.width is not None:
-        changed["second_threshold"] = str(variant.width * base.network.threshold)
-    if variant.cap is not None:
-        changed["max_activity"] = str(variant.cap)
-        if base.training.initial_activity is not None:
-            changed["initial_activity"] = str(min(base.training.initial_activity, variant.cap / 2))
-    return changed
+    """The settings in which a variant may differ from its base."""
+    edge = {} if variant.width is None else {"second_threshold": str(variant.width * base.network.threshold)}
+    return dict(variant.changes) | edge
 
 
 def differences(old: Config, new: Config) -> list[str]:

@@ -24,7 +24,6 @@ HOW = f"""\
 
 * A run is a training as `spikeloom train` does it, all its settings those of the recipe but for what the variant
   changes; nothing was tuned for a variant. The epoch is chosen on validation, the test samples are looked at once.
-* A capped network's weights are scaled at the start to half its cap, or to the recipe's activity where that is less.
 * **Test accuracy**: mean of the means of folds or speakers, ± the standard deviation over all runs.
 * **Less dense**: the mean of paired differences (same fold or speaker, same seed), with its 95 % confidence interval.
   Seeds of one fold are averaged first, since they share its samples; the interval is Student's t over the folds or

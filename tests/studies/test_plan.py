@@ -66,12 +66,11 @@ def test_plain_torch_has_the_settings_of_dense() -> None:
     assert other.layers == PLAIN
 
 
-def test_caps_are_within_reach_at_the_start() -> None:
-    for job in jobs(variants=["cap10", "cap5", "cap1"]):
-        cap, start = job.config.network.max_activity, job.config.training.initial_activity
-        assert cap is not None
-        assert start is not None
-        assert start <= cap / 2
+def test_caps_differ_from_the_recipe_in_nothing_else() -> None:
+    planned = jobs(variants=["window", "cap10", "cap5", "cap1"], seeds=["0"], parts=["0"])
+    for base, *capped in (planned[:4], planned[4:]):
+        changed = [plan.differences(base.config, job.config) for job in capped]
+        assert changed == [[f"max_activity: None, {cap}"] for cap in (0.1, 0.05, 0.01)]
 
 
 def test_a_selection() -> None:
