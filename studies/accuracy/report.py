@@ -119,7 +119,9 @@ def not_run(records: Sequence[Record], data_sets: Sequence[DataSet] = DATA_SETS)
             found, wanted = len(read.of(records, data.name, variant.name)), len(data.parts) * len(variant.seeds)
             if found < wanted:
                 missing.append(f"{variant.name} ({found} of {wanted} runs)")
-        lines.append(f"* {data.name}: " + (", ".join(missing) if missing else "everything planned was run") + ".")
+        nothing = not any(record.data == data.name for record in records)
+        words = "nothing of it was run" if nothing else ", ".join(missing) or "everything planned was run"
+        lines.append(f"* {data.name}: {words}.")
     return "\n".join(lines) + "\n"
 
 

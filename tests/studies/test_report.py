@@ -7,8 +7,9 @@ import pytest
 from studies_folders import write_run
 
 from spikeloom import InputError
+from studies.accuracy import records as read
 from studies.accuracy import report
-from studies.accuracy.plan import NMNIST_SMALL
+from studies.accuracy.plan import NMNIST_SMALL, SEEDS, VARIANTS
 
 SLOW, FAST = [0.3, 0.6, 0.9, 0.9], [0.5, 0.89, 0.9, 0.9]
 
@@ -72,7 +73,7 @@ def test_it_says_where_and_how_many(text: str) -> None:
     assert "make study ARGS=--report-only" in text
     assert "cap1 (2 of 15 runs), " in text
     assert "cap5 (0 of 15 runs), " in text
-    assert "* fsdd: dense (0 of 15 runs)" in text
+    assert "* fsdd: nothing of it was run." in text
 
 
 def test_the_figures_are_small_and_there(text: str, tmp_path: Path) -> None:
@@ -93,8 +94,14 @@ def test_the_same_runs_make_the_same_bytes(runs: Path, tmp_path: Path) -> None:
         assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
 
 
-def test_a_whole_data_set_is_said_to_be(tmp_path: Path) -> None:
-    assert "nmnist_small: dense (0 of 15 runs)" in report.not_run([], [NMNIST_SMALL])
+def test_a_data_set_that_is_complete_is_said_to_be(tmp_path: Path) -> None:
+    names = [variant.name for variant in VARIANTS]
+    for seed in SEEDS:
+        for part in NMNIST_SMALL.parts:
+            base = {"part": part, "seed": seed, "accuracy": 0.9, "validation": SLOW}
+            write_run(tmp_path, "nmnist_small", "all", **base, stands_for=names)
+    records = read.read_all(tmp_path)
+    assert report.not_run(records, [NMNIST_SMALL]) == "* nmnist_small: everything planned was run.\n"
 
 
 def test_no_runs(tmp_path: Path) -> None:
