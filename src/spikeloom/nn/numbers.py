@@ -44,6 +44,7 @@ class Numbers(nn.Module):
 
         (low, high):   low + (high - low) sigmoid(logit((x - low) / (high - low)) + d)
         (low, inf):    low + (x - low) exp(d)
+        (-inf, high):  high - (high - x) exp(-d)
         (-inf, inf):   x + d
 
     where what the sigmoid or exp is taken of goes from -14 to 14, so that no number reaches an end by rounding. Where
@@ -94,7 +95,8 @@ class Numbers(nn.Module):
             _check_range(parameter, self._values(), learned=parameter.name in self.learned)
         for name in self.learned:
             shape = getattr(self, name).shape if learn_per == "layer" else (self.out_features,)
-            require(learn_per == "neuron" or shape == (), name, "a number, to be learned per layer", f"{shape[:1]}")
+            one, got = learn_per == "neuron" or shape == (), f"{getattr(self, name).numel()} of them"
+            require(one, name, "a number, to be learned per layer", got)
             self.register_parameter(f"{name}_shift", nn.Parameter(torch.zeros(shape)))
 
     @property
@@ -163,11 +165,16 @@ def _check_range(parameter: Parameter, values: Mapping[str, Tensor], *, learned:
 def _moved(parameter: Parameter, began: Mapping[str, Tensor], values: Mapping[str, Tensor], shift: Tensor) -> Tensor:
     """What a shift makes of a parameter."""
     x, low = began[parameter.name], parameter.low
-    if low == -math.inf:
-        return x + shift
+    first, end = (_end(parameter.high, numbers) for numbers in (began, values))
     if not callable(parameter.high) and parameter.high == math.inf:
-        return low + (x - low) * shift.clamp(-FURTHEST, FURTHEST).exp()
-    share = (x - low) / (_end(parameter.high, began) - low)
-    place = (share.logit() + shift).clamp(-FURTHEST, FURTHEST)
-    moved: Tensor = low + (_end(parameter.high, values) - low) * torch.sigmoid(place)
+        return x + shift if low == -math.inf else low + (x - low) * _factor(shift)
+    if low == -math.inf:
+        below: Tensor = end - (first - x) * _factor(-shift)
+        return below
+    share = (x - low) / (first - low)
+    moved: Tensor = low + (end - low) * torch.sigmoid((share.logit() + shift).clamp(-FURTHEST, FURTHEST))
     return moved
+
+
+def _factor(shift: Tensor) -> Tensor:
+    return shift.clamp(-FURTHEST, FURTHEST).exp()
