@@ -46,8 +46,10 @@ def _study(options: argparse.Namespace) -> int:
         print(
             f"{'all' if whole else 'not all'} of these runs are finished{'' if whole else '; the same command goes on'}"
         )
-    report.write(options.runs, options.out)
-    print(f"wrote {options.out}")
+    # Trials elsewhere leave the document as it is.
+    document = options.out or (DOCUMENT if options.runs == RUNS else options.runs / DOCUMENT.name)
+    report.write(options.runs, document)
+    print(f"wrote {document}")
     return 1 if failed else 0
 
 
@@ -66,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--threads", type=int, default=1, help="of each run (%(default)s)")
     add("--runs", type=Path, default=RUNS, metavar="DIR", help="where the run folders are (%(default)s)")
     add("--root", type=Path, default=DATA, metavar="DIR", help="holds nmnist_small and fsdd (default: ../shared/data)")
-    add("--out", type=Path, default=DOCUMENT, metavar="FILE", help="the report (%(default)s)")
+    add("--out", type=Path, metavar="FILE", help=f"the report ({DOCUMENT}; beside the runs where --runs is given)")
     add("--report-only", action="store_true", help="write the report from the runs there are")
     return parser
 

@@ -1,7 +1,8 @@
 """What the study consists of: data sets, variants, and the runs in the order in which they are done."""
 
+import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -197,14 +198,30 @@ def changes(variant: Variant, base: Config) -> dict[str, str]:
     return dict(variant.changes) | edge
 
 
-def differences(old: Config, new: Config) -> list[str]:
-    """The settings in which two runs differ, the place of the recordings aside: "name: old, new" for each."""
-    old, new = (replace(config, data=replace(config.data, path=None)) for config in (old, new))
+def tables(config: Config) -> dict[str, Any]:
+    """Settings as they stand in a config.toml."""
+    return tomllib.loads(settings.to_toml(config))
+
+
+def differences(held: Mapping[str, Any], planned: Config) -> list[str]:
+    """The settings in which a run differs from the plan, as "name: held, planned".
+
+    The place of the recordings does not count. What a run does not hold did not exist when it was made: it had the
+    default.
+
+    Args:
+        held: the run's config.toml.
+        planned: the plan's settings.
+    """
+    wanted, default = tables(planned), tables(Config())
     pairs = {
-        key: [getattr(getattr(config, section), key) for config in (old, new)]
-        for key, section in settings.SECTION_OF.items()
+        key: (held.get(section, {}).get(key, default[section][key]), value)
+        for section in settings.SECTIONS
+        for key, value in wanted[section].items()
+        if key != "path"
     }
-    return [f"{key}: {one}, {other}" for key, (one, other) in pairs.items() if one != other]
+    pairs["recipe"] = (held.get("recipe"), planned.recipe)
+    return [f"{key}: {old}, {new}" for key, (old, new) in pairs.items() if old != new]
 
 
 def _parts(data_sets: Sequence[DataSet], wanted: Iterable[str] | None) -> dict[str, list[str]]:

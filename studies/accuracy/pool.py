@@ -5,14 +5,15 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from spikeloom.checks import require
+from spikeloom.checks import InputError, require
 from spikeloom.train import run as runs
-from spikeloom.train import settings
 from studies.accuracy.plan import Job, differences
 from studies.accuracy.worker import ROOT, STOPPED, STUDY, Task
 
@@ -78,7 +79,7 @@ class Pool:
         """Raise where a run was begun with other settings than the plan's."""
         file = self.folder / job.name / runs.CONFIG
         if file.exists():
-            changed = differences(settings.from_toml(file), job.config)
+            changed = differences(_held(file), job.config)
             remedy = "choose another folder by --runs, or delete the run to do it anew"
             require(not changed, str(file.parent), "the settings of the plan", "; ".join(changed), remedy)
 
@@ -104,6 +105,14 @@ class Pool:
                 process.wait()
                 self.say(self._ended(process))
             raise
+
+
+def _held(file: Path) -> dict[str, Any]:
+    """The settings that a run was begun with."""
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{file}: expected settings, got {error}; delete {file.parent}, to run it anew") from error
 
 
 class _Process:

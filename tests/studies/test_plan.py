@@ -55,7 +55,7 @@ def test_wherever_it_breaks_off_all_parts_but_the_last_are_complete() -> None:
 
 def test_dense_differs_from_the_recipe_in_route_and_window_alone() -> None:
     dense, base = (next(job for job in jobs(variants=[name])) for name in (DENSE, "window"))
-    changed = [line.partition(":")[0] for line in plan.differences(base.config, dense.config)]
+    changed = [line.partition(":")[0] for line in plan.differences(plan.tables(base.config), dense.config)]
     assert sorted(changed) == ["second_threshold", "sparse"]
     assert dense.config.network.second_threshold == -float("inf")
 
@@ -69,8 +69,8 @@ def test_plain_torch_has_the_settings_of_dense() -> None:
 def test_caps_differ_from_the_recipe_in_nothing_else() -> None:
     planned = jobs(variants=["window", "cap10", "cap5", "cap1"], seeds=["0"], parts=["0"])
     for base, *capped in (planned[:4], planned[4:]):
-        changed = [plan.differences(base.config, job.config) for job in capped]
-        assert changed == [[f"max_activity: None, {cap}"] for cap in (0.1, 0.05, 0.01)]
+        changed = [plan.differences(plan.tables(base.config), job.config) for job in capped]
+        assert changed == [[f"max_activity: none, {cap}"] for cap in (0.1, 0.05, 0.01)]
 
 
 def test_a_selection() -> None:
@@ -110,9 +110,18 @@ def test_an_unknown_part_is_named(selection: dict[str, list[str]], words: str) -
 
 def test_the_place_of_the_recordings_is_no_difference() -> None:
     one, other = (plan.jobs([FSDD], root=Path(root), seeds=[0])[0].config for root in ("here", "there"))
-    assert plan.differences(one, other) == []
+    assert plan.differences(plan.tables(one), other) == []
     longer = plan.jobs([FSDD], root=ROOT, seeds=[0], given={"epochs": "7"})[0].config
-    assert plan.differences(one, longer) == [f"epochs: {one.training.epochs}, 7"]
+    assert plan.differences(plan.tables(one), longer) == [f"epochs: {one.training.epochs}, 7"]
+
+
+def test_a_setting_that_a_run_does_not_know_had_its_default() -> None:
+    job = plan.jobs([FSDD], root=ROOT, seeds=[0])[0]
+    held = plan.tables(job.config)
+    del held["training"]["clip_norm"]
+    del held["training"]["learning_rate"]
+    assert plan.differences(held, job.config) == [f"learning_rate: 0.001, {job.config.training.learning_rate}"]
+    assert plan.differences(held | {"recipe": "shd"}, job.config)[-1] == "recipe: shd, fsdd"
 
 
 def test_every_main_variant_says_what_it_is() -> None:
