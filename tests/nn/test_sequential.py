@@ -78,7 +78,7 @@ def test_a_detached_state_truncates(cut: bool) -> None:
         (lambda s: s[:2], "state: expected 3 states, one per layer, got 2"),
         (lambda s: [s[2], *s[1:]], "state: expected one that a layer of this kind returned, got one without spikes"),
         (lambda s: [s[1], *s[1:]], r"state: expected tensors \(4, 70\), \[B, N\], got \(4, 64\)"),
-        (lambda s: [*s[:2], s[1]], r"state: expected a tensor \(4, 3\), \[B, C\], got \(4, 64\)"),
+        (lambda s: [*s[:2], s[1]], r"state: expected tensors \(4, 3\), \[B, N\], got \(4, 64\)"),
     ],
 )
 def test_states_that_do_not_fit(change, message: str) -> None:  # type: ignore[no-untyped-def]

@@ -7,7 +7,6 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from spikeloom import ops
-from spikeloom.checks import require
 from spikeloom.neurons import li
 from spikeloom.nn import init
 from spikeloom.nn.blocked import Blocked
@@ -103,6 +102,5 @@ class LI(Blocked):
     def _start(self, state: State | None, batch: int) -> Tensor | None:
         if state is None:
             return None
-        wanted, got = (batch, self.out_features), tuple(state.values[0].shape)
-        require(got == wanted, "state", f"a tensor {wanted}, [B, C]", got)
+        state.check(self.neuron, batch, self.out_features)
         return nn.functional.pad(torch.stack(state.values), (0, padded(self.out_features) - self.out_features))

@@ -234,12 +234,10 @@ class Spiking(Blocked):
         """The states `[S, B, N]` and spikes `[B, N]` before the first step, padded to whole blocks; None for zeros."""
         if state is None:
             return None, None
-        wanted = (batch, self.out_features)
         spike = state.spike
         require(spike is not None, "state", "one that a layer of this kind returned", "one without spikes")
         assert spike is not None
-        for tensor in (*state.values, spike):
-            require(tuple(tensor.shape) == wanted, "state", f"tensors {wanted}, [B, N]", tuple(tensor.shape))
+        state.check(self.neuron, batch, self.out_features)
         missing = (0, padded(self.out_features) - self.out_features)
         return nn.functional.pad(torch.stack(state.values), missing), nn.functional.pad(spike, missing)
 

@@ -7,6 +7,8 @@ from typing import Any
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from spikeloom.checks import require
+from spikeloom.neurons import Neuron
 from spikeloom.spikes import Spikes
 
 
@@ -43,6 +45,18 @@ class State:
         """What gradients can flow through, in a fixed order."""
         late = self.late.active if isinstance(self.late, Spikes) else self.late
         return [*self.values, *(x for x in (self.spike, late) if x is not None)]
+
+    def check(self, neuron: Neuron, batch: int, neurons: int) -> None:
+        """Raise unless this is a state of such a layer; kernels read it unchecked.
+
+        Raises:
+            InputError: another number of states, or of samples or neurons.
+        """
+        wanted, shape = neuron.states, (batch, neurons)
+        fits = len(self.values) == len(wanted)
+        require(fits, "state", f"{len(wanted)} of {neuron.name}: {', '.join(wanted)}", f"{len(self.values)} tensors")
+        for tensor in (*self.values, *(() if self.spike is None else (self.spike,))):
+            require(tuple(tensor.shape) == shape, "state", f"tensors {shape}, [B, N]", tuple(tensor.shape))
 
 
 def _changed(late: Spikes | Tensor | None, change: Callable[[Tensor], Tensor]) -> Spikes | Tensor | None:
