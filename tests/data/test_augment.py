@@ -5,6 +5,7 @@ import pytest
 
 from spikeloom import InputError
 from spikeloom.data.augment import (
+    Affine,
     Augmentation,
     Changes,
     ChannelShift,
@@ -52,6 +53,27 @@ def test_flips_have_their_chance() -> None:
     assert draw([Flip(1.0), Flip(1.0)], 3, seed=0, epoch=0).flip.tolist() == [False] * 3
 
 
+def test_affine_draws_fill_their_ranges_and_keep_shape_and_size_apart() -> None:
+    matrix = draw([Affine(degrees=10, zoom=0.2, shear=0.3)], 5000, seed=0, epoch=0).matrix
+    size = np.sqrt(np.linalg.det(matrix))
+    angle = np.degrees(np.arctan2(matrix[:, 1, 0], matrix[:, 0, 0]))
+    # What is left when the turn and the size are undone: a shear.
+    across = (matrix[:, 0, 0] * matrix[:, 0, 1] + matrix[:, 1, 0] * matrix[:, 1, 1]) / size**2
+    for drawn, low, high in ((size, 0.8, 1.2), (angle, -10, 10), (across, -0.3, 0.3)):
+        edge = (high - low) / 100
+        assert low <= drawn.min() < low + edge < high - edge < drawn.max() <= high
+    assert np.abs(np.corrcoef([size, angle, across])[np.triu_indices(3, 1)]).max() < 0.05
+
+
+def test_affine_changes_multiply() -> None:
+    whole = draw([Affine(), Affine(zoom=0.5), Affine(zoom=0.5)], 2, seed=0, epoch=0).matrix
+    assert whole[:, 0, 1].tolist() == whole[:, 1, 0].tolist() == [0, 0]
+    assert (whole[:, 0, 0] == whole[:, 1, 1]).all()
+    one = draw([Affine(), Affine(zoom=0.5)], 2, seed=0, epoch=0).matrix[:, 0, 0]
+    other = draw([Affine(), Affine(), Affine(zoom=0.5)], 2, seed=0, epoch=0).matrix[:, 0, 0]
+    assert whole[:, 0, 0].tolist() == (one * other).tolist()
+
+
 def test_some_samples_can_be_taken() -> None:
     changes = draw((*ALL, Flip(), TimeJitter(2)), 10, seed=3, epoch=4)
     part = changes.take(np.array([7, 1]))
@@ -67,6 +89,7 @@ def test_nothing_drawn_changes_nothing() -> None:
     assert columns(changes)[:, 0].tolist() == [0, 0, 1, changes.key[0], 1]
     assert not changes.flip.any()
     assert not changes.jitter_us.any()
+    assert (changes.matrix == np.eye(2)).all()
 
 
 def test_every_sample_epoch_and_seed_has_its_own_key() -> None:
@@ -88,6 +111,9 @@ def test_augmentations_add_up() -> None:
         (TimeSkew, (1.1, 0.9), "^TimeSkew: expected 0 < low <= high, got low=1.1, high=0.9"),
         (TimeSkew, (0.0, 0.9), "^TimeSkew: expected 0 < low"),
         (ChannelShift, (-1,), "^ChannelShift channels: expected 0 or above, got -1"),
+        (Affine, (181,), "^Affine degrees: expected from 0 to 180, got 181"),
+        (Affine, (0, 1), "^Affine zoom: expected from 0 to below 1, got 1"),
+        (Affine, (0, 0, -0.1), "^Affine shear: expected from 0 to 1, got -0.1"),
         (Flip, (1.5,), "^Flip chance: expected from 0 to 1, got 1.5"),
         (TimeJitter, (-1.0,), "^TimeJitter std_ms: expected milliseconds, 0 or above, got -1.0"),
         (EventDrop, (1.0,), "^EventDrop chance: expected from 0 to below 1, got 1.0"),

@@ -22,7 +22,7 @@ MASK = (1 << 64) - 1
 def oracle(events: Events, binning: Binning, changes: Changes | None = None) -> list[list[int]]:
     """The ids of each step, one event at a time, of a recording changed as the only one in `changes`."""
     made = unchanged(1) if changes is None else changes
-    dx, dy, flip, stretch, keep, jitter_us, key = (getattr(made, f.name)[0].item() for f in fields(made))
+    dx, dy, flip, matrix, stretch, keep, jitter_us, key = (getattr(made, f.name)[0].tolist() for f in fields(made))
     sensor = binning.sensor
     width, height = binning.crop or (sensor.width, sensor.height)
     left, top = (sensor.width - width) // 2, (sensor.height - height) // 2
@@ -35,11 +35,19 @@ def oracle(events: Events, binning: Binning, changes: Changes | None = None) -> 
             t_us += math.floor(normal * (jitter_us / (16 + 1 / 12) ** 0.5))
         step_us = 1000 * binning.dt_ms / stretch
         step = math.floor(t_us * (1 / step_us) if jitter_us > 0 else t_us / step_us)
-        x, y = (sensor.width - 1 - x if flip else x) + dx - left, y + dy - top
+        x, y = nearest(matrix, sensor, sensor.width - 1 - x if flip else x, y)
+        x, y = x + dx - left, y + dy - top
         stays = keep == 1 or splitmix(key, i) >> 32 < round(keep * 2**32)
         if stays and 0 <= step < binning.steps and 0 <= x < width and 0 <= y < height:
             steps[step].add((p * height + y) * width + x)
     return [sorted(ids) for ids in steps]
+
+
+def nearest(matrix: list[list[float]], sensor: Sensor, x: int, y: int) -> tuple[int, int]:
+    """The pixel that a matrix about the sensor's middle takes another one to."""
+    middle = (sensor.width - 1) / 2, (sensor.height - 1) / 2
+    right, down = x - middle[0], y - middle[1]
+    return tuple(math.floor(a * right + b * down + m + 0.5) for (a, b), m in zip(matrix, middle, strict=True))
 
 
 def splitmix(state: int, place: int) -> int:
@@ -80,6 +88,10 @@ def cases(draw: st.DrawFn) -> tuple[Events, Binning, Changes]:
     changes = unchanged(1, seed=draw(st.integers(0, 9)))
     changes.dx[0], changes.dy[0] = (draw(st.integers(-3, 3)) for _ in range(2))
     changes.flip[0] = draw(st.booleans())
+    # Exact in the kernel's integers.
+    changes.matrix[0] = draw(
+        st.sampled_from([np.eye(2), [[0, 1], [-1, 0]], [[1, 0.5], [0.25, 1.5]], [[0.5, 0], [0, 3]]])
+    )
     changes.stretch[0] = draw(st.sampled_from([1.0, 0.9, 1.07, 2]))
     changes.keep[0] = draw(st.sampled_from([1.0, 0.5, 0.0]))
     changes.jitter_us[0] = draw(st.sampled_from([0.0, 0.3, 3000.0]))
@@ -93,10 +105,23 @@ def test_bins_as_the_loop_does(case: tuple[Events, Binning, Changes], other: tup
     events, binning, changes = case
     assert as_lists(binned(events, binning)) == oracle(events, binning)
     assert as_lists(binned(events, binning, changes)) == oracle(events, binning, changes)
-    both = Changes(*(np.append(getattr(changes, f.name), getattr(other[2], f.name)) for f in fields(changes)))
+    both = Changes(*(np.concatenate([getattr(c, f.name) for c in (changes, other[2])]) for f in fields(changes)))
     spikes = binning.bin(pack([events], binning.sensor), np.zeros(2, int), both)
     for sample in range(2):
         assert as_lists(spikes, sample) == oracle(events, binning, both.take(np.array([sample])))
+
+
+def test_a_matrix_turns_and_slants_about_the_middle() -> None:
+    sensor, corner = Sensor(4, 4, 2), Events(*(np.array(c) for c in ([0, 0], [0, 1], [0, 0], [0, 1])))
+    binning, changes = Binning(sensor, dt_ms=1, steps=1), unchanged(1)
+    for matrix, expected in (
+        ([[0, -1], [1, 0]], [(0, 3, 0), (1, 3, 1)]),
+        ([[1, 2 / 3], [0, 1]], [(1, 0, 0)]),
+        ([[1, -2 / 3], [0, 1]], [(0, 1, 0), (1, 2, 0)]),
+        ([[0.5, 0], [0, 0.5]], [(0, 1, 1), (1, 1, 1)]),
+    ):
+        changes.matrix[0] = matrix
+        assert as_lists(binned(corner, binning, changes)) == [[(p * 4 + y) * 4 + x for p, x, y in expected]]
 
 
 def two_events(t_us: list[int], x: list[int]) -> Events:

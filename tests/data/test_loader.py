@@ -17,7 +17,7 @@ from oracle import assert_well_formed
 
 from spikeloom import InputError, Spikes
 from spikeloom.data import loader as loader_module
-from spikeloom.data.augment import ChannelShift, EventDrop, Flip, Jitter, TimeJitter, TimeSkew
+from spikeloom.data.augment import Affine, ChannelShift, EventDrop, Flip, Jitter, TimeJitter, TimeSkew
 from spikeloom.data.binning import Binning, encode
 from spikeloom.data.events import Events, Sensor
 from spikeloom.data.loader import Loader
@@ -200,10 +200,12 @@ def test_shifts_off_a_single_row_are_refused(memory: Any) -> None:
     dataset.sensor = Sensor(6, 1, 10)
     for events in dataset.recordings:
         events.y[:] = 0
-    assert len(epoch(make(dataset, augment=ChannelShift(2)))) == 2
+    for along in (ChannelShift(2), Affine(zoom=0.2, shear=0.2)):
+        assert len(epoch(make(dataset, augment=along))) == 2
     message = "^augment: expected shifts along the one row of the sensor, got shifts off it; use ChannelShift"
-    with pytest.raises(InputError, match=message):
-        epoch(make(dataset, augment=Jitter(2)))
+    for off in (Jitter(2), Affine(degrees=1)):
+        with pytest.raises(InputError, match=message):
+            epoch(make(dataset, augment=off))
 
 
 def test_stopping_early_ends_the_thread_and_not_the_epoch(memory: Any) -> None:

@@ -14,7 +14,12 @@ ALL_STAY = 1 << 32
 def alterations(samples: int, jitter_us: float = 0.0) -> Alterations:
     none = np.zeros(samples, np.int64)
     stay, keys = np.full(samples, ALL_STAY, np.uint64), np.arange(samples).astype(np.uint64)
-    return Alterations(none, none, none.astype(bool), np.full(samples, 1000.0), stay, np.full(samples, jitter_us), keys)
+    still, step_us, moved_us = (
+        np.tile(binning.UNIT * np.eye(2, dtype=np.int64), (samples, 1, 1)),
+        np.full(samples, 1000.0),
+        np.full(samples, jitter_us),
+    )
+    return Alterations(none, none, none.astype(bool), still, step_us, stay, moved_us, keys)
 
 
 def encode(

@@ -11,7 +11,7 @@ from recordings import small_config, write_nmnist
 
 from spikeloom import InputError
 from spikeloom.data import places
-from spikeloom.data.augment import ChannelShift, EventDrop, Flip, Jitter, TimeJitter, TimeSkew
+from spikeloom.data.augment import Affine, ChannelShift, EventDrop, Flip, Jitter, TimeJitter, TimeSkew
 from spikeloom.data.dataset import Dataset
 from spikeloom.train import settings
 from spikeloom.train.config import Config, DataSettings
@@ -210,9 +210,25 @@ def test_every_augmentation_of_the_settings_is_made() -> None:
     plain = DataSettings()
     assert augmentations(plain) == []
     wanted = replace(
-        plain, jitter_pixels=2, channel_shift=3, flip=0.5, time_jitter_ms=4.0, time_skew=0.2, event_drop=0.1
+        plain,
+        jitter_pixels=2,
+        rotation_degrees=10.0,
+        shear=0.2,
+        channel_shift=3,
+        flip=0.5,
+        time_jitter_ms=4.0,
+        time_skew=0.2,
+        event_drop=0.1,
     )
-    expected = [Jitter(2), ChannelShift(3), Flip(0.5), TimeJitter(4.0), TimeSkew(0.8, 1.2), EventDrop(0.1)]
+    expected = [
+        Jitter(2),
+        Affine(10, 0, 0.2),
+        ChannelShift(3),
+        Flip(0.5),
+        TimeJitter(4.0),
+        TimeSkew(0.8, 1.2),
+        EventDrop(0.1),
+    ]
     assert augmentations(wanted) == expected
 
 

@@ -7,15 +7,16 @@ if TYPE_CHECKING:
     from spikeloom.data.catalogue import open_dataset
     from spikeloom.data.events import Events, Sensor
     from spikeloom.data.loader import Loader
-    from spikeloom.data.split import by_speaker, random_split
+    from spikeloom.data.split import by_fold, by_speaker, random_split
     from spikeloom.data.tonic import from_tonic
 
-__all__ = ["Events", "Loader", "Sensor", "by_speaker", "from_tonic", "open_dataset", "random_split"]
+__all__ = ["Events", "Loader", "Sensor", "by_fold", "by_speaker", "from_tonic", "open_dataset", "random_split"]
 
 PLACES = {
     "Events": "events",
     "Loader": "loader",
     "Sensor": "events",
+    "by_fold": "split",
     "by_speaker": "split",
     "from_tonic": "tonic",
     "open_dataset": "catalogue",

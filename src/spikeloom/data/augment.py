@@ -12,12 +12,14 @@ from spikeloom.checks import require
 
 @dataclass(frozen=True, eq=False)
 class Changes:
-    """What happens to each of S recordings before it is binned, as columns `[S]`.
+    """What happens to each of S recordings before it is binned, as columns `[S]` but for the matrix.
 
     Args:
         dx: pixels, or channels of sound, it moves to the right; events that leave the sensor are dropped.
         dy: pixels it moves down.
-        flip: whether left and right change places, before it moves.
+        flip: whether left and right change places, before all else.
+        matrix: `[S, 2, 2]`; a pixel at (x, y) from the sensor's middle goes to the one nearest to matrix (x, y), before
+            the recording moves.
         stretch: factor on all times.
         keep: chance of each event to stay, from 0 to 1.
         jitter_us: standard deviation of a normal number added to each event's time, before the stretch; events that
@@ -28,6 +30,7 @@ class Changes:
     dx: Int64[np.ndarray, "S"]
     dy: Int64[np.ndarray, "S"]
     flip: Bool[np.ndarray, "S"]
+    matrix: Float64[np.ndarray, "S 2 2"]
     stretch: Float64[np.ndarray, "S"]
     keep: Float64[np.ndarray, "S"]
     jitter_us: Float64[np.ndarray, "S"]
@@ -52,7 +55,8 @@ def unchanged(samples: int, *, seed: int = 0, epoch: int = 0) -> Changes:
     zero, one = np.zeros(samples), np.ones(samples)
     shift = np.zeros((2, samples), np.int64)
     keys = _keys(seed, epoch, samples)
-    return Changes(shift[0], shift[1], np.zeros(samples, np.bool_), one, one.copy(), zero, keys)
+    matrix = np.tile(np.eye(2), (samples, 1, 1))
+    return Changes(shift[0], shift[1], np.zeros(samples, np.bool_), matrix, one, one.copy(), zero, keys)
 
 
 class Augmentation(Protocol):
@@ -119,6 +123,37 @@ class Flip:
     def draw(self, changes: Changes, rng: np.random.Generator) -> None:
         """Turn `flip` over."""
         changes.flip[:] ^= rng.random(len(changes)) < self.chance
+
+
+@dataclass(frozen=True)
+class Affine:
+    """Turn, scale and shear each recording about the middle of the sensor.
+
+    A row or column of pixels may get no event where a recording grows, and those of two where it shrinks.
+
+    Args:
+        degrees: it turns by an angle uniform from -degrees to degrees; from 0 to 180.
+        zoom: it grows by a factor uniform from 1 - zoom to 1 + zoom; 0 or above and below 1.
+        shear: its rows move sideways by their distance from the middle times a number uniform from -shear to shear, as
+            slanted writing does; from 0 to 1.
+    """
+
+    degrees: float = 0.0
+    zoom: float = 0.0
+    shear: float = 0.0
+
+    def __post_init__(self) -> None:
+        require(0 <= self.degrees <= 180, "Affine degrees", "from 0 to 180", self.degrees)
+        require(0 <= self.zoom < 1, "Affine zoom", "from 0 to below 1", self.zoom)
+        require(0 <= self.shear <= 1, "Affine shear", "from 0 to 1", self.shear)
+
+    def draw(self, changes: Changes, rng: np.random.Generator) -> None:
+        """Multiply the matrix by one that shears, then turns and scales."""
+        angle, zoom, shear = rng.uniform(-1, 1, (3, len(changes)))
+        angle, zoom, shear = np.radians(self.degrees) * angle, 1 + self.zoom * zoom, self.shear * shear
+        cos, sin = zoom * np.cos(angle), zoom * np.sin(angle)
+        rows = [cos, shear * cos - sin, sin, shear * sin + cos]
+        changes.matrix[:] = np.stack(rows, 1).reshape(-1, 2, 2) @ changes.matrix
 
 
 @dataclass(frozen=True)

@@ -68,6 +68,7 @@ class Binning:
             made.dx,
             made.dy,
             made.flip,
+            np.rint(made.matrix * kernel.UNIT).astype(np.int64),
             1000 * self.dt_ms / made.stretch,
             np.rint(made.keep * 2.0**32).astype(np.uint64),
             made.jitter_us,

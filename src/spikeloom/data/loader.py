@@ -130,8 +130,9 @@ class Loader:
         if not several:
             return None
         changes = augmentation.draw(several, len(self.dataset), seed=self.seed, epoch=epoch)
-        lost = self.dataset.sensor.height == 1 and bool(changes.dy.any())
-        require(not lost, "augment", "shifts along the one row of the sensor", "shifts off it", "use ChannelShift")
+        lost = self.dataset.sensor.height == 1 and bool(changes.dy.any() or changes.matrix[:, 1, 0].any())
+        remedy = "use ChannelShift, and Affine without degrees"
+        require(not lost, "augment", "shifts along the one row of the sensor", "shifts off it", remedy)
         return changes
 
     def _timed(self, batches: Batches) -> Batches:

@@ -28,8 +28,8 @@ def parameters(largest_a):
     return (
         decay("beta", 0.9, "tau_ms"),
         decay("rho", 0.98, "tau_adaptation_ms"),
-        Parameter("a", 0.5, low=-1.0, high=largest_a),
-        Parameter("b", 1.0, low=0.0),
+        Parameter("a", 2.0, low=-1.0, high=largest_a),
+        Parameter("b", 20.0, low=0.0),
         Parameter("gain", 1.0),
         Parameter("threshold", 1.0, low=0.0),
     )

@@ -31,6 +31,9 @@ class DataSettings:
         batch_size: samples per training step.
         jitter_pixels: augmentation: a sample moves by up to so many pixels in x and y.
         channel_shift: augmentation: a sample of a sensor of one row moves by up to so many channels.
+        rotation_degrees: augmentation: a sample turns by up to so many degrees either way, from 0 to 180.
+        zoom: augmentation: a sample grows by 1 - zoom to 1 + zoom, from 0 below 1.
+        shear: augmentation: a sample slants by up to so many pixels a row either way, from 0 to 1.
         flip: augmentation: the chance that a sample is mirrored, left to right, from 0 to 1.
         time_jitter_ms: augmentation: the standard deviation of what is added to the time of each event, at least 0.
         time_skew: augmentation: times are stretched by 1 - time_skew to 1 + time_skew, from 0 below 1.
@@ -53,6 +56,9 @@ class DataSettings:
     denoise_ms: float = 0.0
     batch_size: int = 48
     jitter_pixels: int = 0
+    rotation_degrees: float = 0.0
+    zoom: float = 0.0
+    shear: float = 0.0
     channel_shift: int = 0
     flip: float = 0.0
     time_jitter_ms: float = 0.0
@@ -60,9 +66,11 @@ class DataSettings:
     event_drop: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("validation", "time_skew", "event_drop"):
+        for name in ("validation", "time_skew", "event_drop", "zoom"):
             value = getattr(self, name)
             require(0 <= value < 1, name, "a number from 0 below 1", value)
+        require(0 <= self.rotation_degrees <= 180, "rotation_degrees", "degrees from 0 to 180", self.rotation_degrees)
+        require(0 <= self.shear <= 1, "shear", "pixels a row from 0 to 1", self.shear)
         require(0 <= self.flip <= 1, "flip", "a chance from 0 to 1", self.flip)
         require(0 < self.dt_ms < math.inf, "dt_ms", "a number of milliseconds above 0", self.dt_ms)
         for name in ("denoise_ms", "time_jitter_ms"):

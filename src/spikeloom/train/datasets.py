@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from spikeloom.checks import require
 from spikeloom.data import catalogue
-from spikeloom.data.augment import Augmentation, ChannelShift, EventDrop, Flip, Jitter, TimeJitter, TimeSkew
+from spikeloom.data.augment import Affine, Augmentation, ChannelShift, EventDrop, Flip, Jitter, TimeJitter, TimeSkew
 from spikeloom.data.dataset import Dataset
 from spikeloom.data.loader import Loader
 from spikeloom.data.split import by_fold, by_speaker, random_split
@@ -122,8 +122,10 @@ def _part(dataset: Dataset, setting: str, samples: int | None, seed: int) -> Dat
 
 def augmentations(data: DataSettings) -> list[Augmentation]:
     """What the settings ask for, in the order in which it is drawn."""
+    slant = (data.rotation_degrees, data.zoom, data.shear)
     wanted: list[tuple[float, Callable[[], Augmentation]]] = [
         (data.jitter_pixels, lambda: Jitter(data.jitter_pixels)),
+        (max(slant), lambda: Affine(*slant)),
         (data.channel_shift, lambda: ChannelShift(data.channel_shift)),
         (data.flip, lambda: Flip(data.flip)),
         (data.time_jitter_ms, lambda: TimeJitter(data.time_jitter_ms)),

@@ -20,6 +20,9 @@ _ONE, _SIX, _WORD = np.uint64(1), np.uint64(6), np.uint64(63)
 _LOW = np.uint64(0xFFFFFFFF)
 GROUP = 8
 """Words that are passed over together where none of their neurons spikes, as on large sensors."""
+UNIT_BITS = 16
+"""Of the fractions in a matrix: they are integers over 65536, so that every processor rounds alike."""
+UNIT = 1 << UNIT_BITS
 UNROLL = 3
 """Ids that a word writes at once, needed or not: a loop of as many as there are is mispredicted at every other word."""
 STRIDE = 16
@@ -51,7 +54,8 @@ class Frame(NamedTuple):
 class Alterations(NamedTuple):
     """What happens to each of B recordings.
 
-    `dx`, `dy` int64: shift; `flip` bool: left to right; `step_us` float64: length of a step in the recording's own
+    `dx`, `dy` int64: shift; `flip` bool: left to right; `matrix` [B, 2, 2] int64, over `UNIT`: takes a pixel's place
+    from the middle to another, before the shift; `step_us` float64: length of a step in the recording's own
     time; `stay` uint64: an event stays where 32 random bits are below this; `jitter_us` float64: standard deviation
     of the events' times; `key` uint64: decides all that is random.
     """
@@ -59,6 +63,7 @@ class Alterations(NamedTuple):
     dx: Any
     dy: Any
     flip: Any
+    matrix: Any
     step_us: Any
     stay: Any
     jitter_us: Any
@@ -96,10 +101,10 @@ def encode(recordings, chosen, alterations, frame, steps, ids, row_start, spike_
     row_start[0] = 0
     for b in range(len(chosen)):
         first, end = start[chosen[b]], start[chosen[b] + 1]
-        dx, dy, flip, key = alterations.dx[b], alterations.dy[b], alterations.flip[b], alterations.key[b]
-        step_us, jitter_us = alterations.step_us[b], alterations.jitter_us[b]
-        if b == 0 or dx != alterations.dx[b - 1] or dy != alterations.dy[b - 1] or flip != alterations.flip[b - 1]:
-            _fill_table(table, frame, dx, dy, flip, off)
+        step_us, jitter_us, key = alterations.step_us[b], alterations.jitter_us[b], alterations.key[b]
+        way = _way(alterations, b)
+        if b == 0 or way != _way(alterations, b - 1):
+            _fill_table(table, frame, way, off)
         _place(sources[first:end], table, size, key, alterations.stay[b], off, places)
         if jitter_us > 0:
             _steps_of(t_us[first:end], step_us, jitter_us, key, steps, step_of)
@@ -115,19 +120,31 @@ def encode(recordings, chosen, alterations, frame, steps, ids, row_start, spike_
 
 
 @inlined
-def _fill_table(table, frame, dx, dy, flip, off):
+def _way(alterations, b):
+    """What decides where the pixels of recording `b` go."""
+    m = alterations.matrix
+    return alterations.dx[b], alterations.dy[b], alterations.flip[b], m[b, 0, 0], m[b, 0, 1], m[b, 1, 0], m[b, 1, 1]
+
+
+@inlined
+def _fill_table(table, frame, way, off):
     """For each id of the sensor the id it becomes, or `off`; the last entry is for ids that no sensor has."""
+    dx, dy, flip, xx, xy, yx, yy = way
     left = (frame.width - frame.kept_width) // 2 - dx
     top = (frame.height - frame.kept_height) // 2 - dy
     at = 0
     for p in range(frame.polarities):
+        first = p * frame.kept_height * frame.kept_width
         for y in range(frame.height):
-            to_y = y - top
-            row = (p * frame.kept_height + to_y) * frame.kept_width
-            inside = 0 <= to_y < frame.kept_height
+            # Places from the middle count in halves of a pixel: so they are whole where a side has an even length. Half
+            # the side leads back to its edge, and rounding down finds the pixel.
+            down = 2 * y - (frame.height - 1)
             for x in range(frame.width):
-                to_x = (frame.width - 1 - x if flip else x) - left
-                table[at] = row + to_x if inside and 0 <= to_x < frame.kept_width else off
+                right = (frame.width - 1 - 2 * x) if flip else 2 * x - (frame.width - 1)
+                to_x = (xx * right + xy * down + frame.width * UNIT >> UNIT_BITS + 1) - left
+                to_y = (yx * right + yy * down + frame.height * UNIT >> UNIT_BITS + 1) - top
+                inside = 0 <= to_x < frame.kept_width and 0 <= to_y < frame.kept_height
+                table[at] = first + to_y * frame.kept_width + to_x if inside else off
                 at += 1
     table[at] = off
 
