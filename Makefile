@@ -22,6 +22,7 @@ check: $(STAMP)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	MYPYPATH=src:. $(BIN)/mypy --strict -p studies.accuracy
 	$(BIN)/lint-imports
 
 format: $(STAMP)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from types import SimpleNamespace
 
+import hypothesis
 import pytest
 import torch
 from jaxtyping import install_import_hook
@@ -15,6 +16,9 @@ CHECKED = ["spikeloom.reference"]
 install_import_hook(CHECKED, "shapes.checked")
 pytest.register_assert_rewrite("oracle")
 torch.set_num_threads(1)
+# A busy machine is no fault of the code.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 
 @pytest.fixture(autouse=True, scope="session")
