@@ -68,7 +68,8 @@ def test_neurons_that_hear_themselves_and_rest(sparse: bool) -> None:
 
 @pytest.mark.parametrize("recurrent", [False, True])
 def test_adaptive_neurons_that_rest_and_hear_late(recurrent: bool) -> None:
-    assert_good(partial(face, "se_adlif", recurrent=recurrent, refractory=3, delay=2, sparse=True))
+    rest = {"refractory": 3, "delay": 2, "learn": ("beta", "rho")}
+    assert_good(partial(face, "se_adlif", recurrent=recurrent, sparse=True, **rest))
 
 
 def test_resting_neurons_rest() -> None:
@@ -232,7 +233,7 @@ def test_copies_are_the_same_layer(kind: str, recurrent: bool | str, way: str) -
 @pytest.mark.parametrize("way", ["deepcopy", "pickle"])
 def test_copies_compute_the_same(way: str) -> None:
     torch.manual_seed(0)
-    layer = face("se_adlif", refractory=3, delay=2, sparse=True)
+    layer = face("se_adlif", refractory=3, delay=2, learn=("beta", "rho"), sparse=True)
     x = binary(15, 4, 20)
     want = run_layer(layer, x)
     file = io.BytesIO()

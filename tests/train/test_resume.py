@@ -9,7 +9,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from subprocess import PIPE
 from typing import Any
@@ -17,7 +16,7 @@ from typing import Any
 import pytest
 import torch
 from recordings import small_config, write_nmnist
-from safetensors.torch import load_file
+from stopped_runs import assert_same, last_checkpoint, lines_of, quiet, stopped_after
 
 from spikeloom import InputError, cli
 from spikeloom.train import checkpoint, session, settings
@@ -26,7 +25,7 @@ from spikeloom.train.config import Config
 from spikeloom.train.datasets import loaders
 from spikeloom.train.keepers import Memory
 from spikeloom.train.loop import Loop, trainer_for
-from spikeloom.train.metrics import Metrics, read
+from spikeloom.train.metrics import read
 from spikeloom.train.report import Report
 from spikeloom.train.run import Run
 
@@ -41,32 +40,6 @@ forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no f
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_nmnist(tmp_path_factory.mktemp("nmnist") / "data")
-
-
-def quiet() -> Report:
-    return Report(io.StringIO())
-
-
-def timeless(folder: Path) -> list[Metrics]:
-    lines = read(folder / "metrics.jsonl")
-    return [replace(line, samples_per_s=0.0, seconds=0.0, loader_share=None) for line in lines]
-
-
-def last_checkpoint(folder: Path) -> Path:
-    return max((folder / "checkpoints").iterdir())
-
-
-def assert_same(one: Path, other: Path) -> None:
-    """Two finished runs have the same weights, metrics and last checkpoint, to the bit."""
-    model = "model.safetensors"
-    assert (one / model).read_bytes() == (other / model).read_bytes()
-    assert timeless(one) == timeless(other)
-    ends = [last_checkpoint(folder) for folder in (one, other)]
-    assert ends[0].name == ends[1].name
-    tensors = [load_file(end / "state.safetensors") for end in ends]
-    assert tensors[0].keys() == tensors[1].keys()
-    for name, value in tensors[0].items():
-        assert value.numpy().tobytes() == tensors[1][name].numpy().tobytes(), name
 
 
 def forked(work: Callable[[], object]) -> int:
@@ -156,11 +129,6 @@ def test_moments_come_back_laid_out_as_the_weights(data: Path, tmp_path: Path, r
         assert state["exp_avg"].stride() == state["exp_avg_sq"].stride() == value.stride()
     laid_out_anew = any(not value.is_contiguous() for value in parameters.values())
     assert laid_out_anew is (route == "dense")
-
-
-def lines_of(report: Report) -> list[str]:
-    assert isinstance(report.stream, io.StringIO)
-    return report.stream.getvalue().splitlines()
 
 
 def test_a_finished_run_says_so(data: Path, tmp_path: Path) -> None:
@@ -256,19 +224,6 @@ def test_a_run_stopped_by_ctrl_c_goes_on(data: Path, tmp_path: Path, epochs: int
     assert_same(tmp_path / "whole", tmp_path / "run")
 
 
-class Stopping(Report):
-    """A report during which the user presses Ctrl-C once so many epochs are done."""
-
-    def __init__(self, epochs: int) -> None:
-        super().__init__(io.StringIO())
-        self.epochs = epochs
-
-    def line(self, text: str) -> None:
-        super().line(text)
-        if text.startswith(f"epoch {self.epochs} of"):
-            signal.raise_signal(signal.SIGINT)
-
-
 class Pressing(Report):
     """A report during which the user presses Ctrl-C so many times, at a batch of the first work of this title."""
 
@@ -309,13 +264,6 @@ def test_ctrl_c_at_any_moment_loses_nothing(
     at_once = presses == 2 and title == "epoch 2"
     assert any("epoch 2, step 1" in line for line in lines_of(again)[:2]) is at_once
     assert_same(tmp_path / "whole", run)
-
-
-def stopped_after(config: Config, folder: Path, epochs: int) -> None:
-    before, report = signal.getsignal(signal.SIGINT), Stopping(epochs)
-    assert session.train(config, folder, report).test is None
-    assert lines_of(report)[-1] == f"stopped; go on with: spikeloom train --run {folder} --resume"
-    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_other_recordings_are_noticed(data: Path, tmp_path: Path) -> None:
