@@ -118,8 +118,9 @@ def test_the_kernels_are_as_good_as_the_reference(neuron: Neuron, recurrent: boo
 def test_another_process_finds_the_kernels_whatever_else_was_edited(
     neuron: Neuron, folder: Path, tmp_path: Path
 ) -> None:
-    edited = (folder / "ringing.py").read_text(encoding="utf-8").replace("pull", "force").replace("0.5", "0.7")
-    assert edited.count("force") == 2
+    text = (folder / "ringing.py").read_text(encoding="utf-8")
+    edited = re.sub(r"\bspeed\b(?!\")", "rate", re.sub(r"\bstep\b", "swing", text)).replace("0.5", "0.7")
+    assert (edited.count("rate"), edited.count("swing"), edited.count("0.7")) == (5, 2, 1)
     (tmp_path / "ringing.py").write_text("# An edit.\n" + edited, encoding="utf-8")
     path = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
     process = subprocess.run(
