@@ -20,6 +20,7 @@ from oracle import Case, random_case
 
 from spikeloom import cli
 from spikeloom.neurons import Neuron, equations
+from spikeloom.neurons.named import _from_file
 from spikeloom.train import session, settings
 from spikeloom.train.metrics import read
 from spikeloom.train.report import Report
@@ -139,7 +140,21 @@ class Stopping(Report):
             signal.raise_signal(signal.SIGINT)
 
 
-def test_a_run_from_the_page_resumes_to_the_same_bits(neuron: Neuron, folder: Path) -> None:
+def _refuses_an_edited_neuron(file: Path, stopped: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text.replace("kick * spike", "2.0 * kick * spike"), encoding="utf-8")
+    assert file.read_text(encoding="utf-8") != text
+    # A new process reads the file anew; in this one it is kept.
+    _from_file.cache_clear()
+    assert cli.main(["train", "--run", str(stopped), "--resume"]) == 2
+    assert "neurons: expected the equations that the run began with, got others" in capsys.readouterr().err
+    file.write_text(text, encoding="utf-8")
+    _from_file.cache_clear()
+
+
+def test_a_run_from_the_page_resumes_to_the_same_bits(
+    neuron: Neuron, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """The page's command, on few samples; a run of it that is stopped goes on from the file of the neuron."""
     (line,) = re.findall(r"^`spikeloom (train digits .*)`$", PAGE.read_text(encoding="utf-8"), re.M)
     small = "--epochs 2 --threads 1 --set hidden=20 --set train_samples=100 --set test_samples=20"
@@ -147,8 +162,10 @@ def test_a_run_from_the_page_resumes_to_the_same_bits(neuron: Neuron, folder: Pa
     whole, stopped = folder / "runs" / "ringing", folder / "stopped"
     assert cli.main(command) == 0
     config = settings.from_toml(whole / "config.toml")
-    assert (config.network.neuron, config.network.recurrent) == ("ringing.py:RINGING", True)
+    file = folder / "ringing.py"
+    assert (config.network.neuron, config.network.recurrent) == (f"{file.resolve()}:RINGING", True)
     assert session.train(config, stopped, Stopping(io.StringIO())).test is None
+    _refuses_an_edited_neuron(file, stopped, capsys)
     assert cli.main(["train", "--run", str(stopped), "--resume"]) == 0
     model = "model.safetensors"
     assert (whole / model).read_bytes() == (stopped / model).read_bytes()

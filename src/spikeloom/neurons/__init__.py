@@ -4,7 +4,7 @@ from spikeloom.neurons.check import check
 from spikeloom.neurons.equations import Equations, equations, from_text
 from spikeloom.neurons.extended import one_to_one, refractory
 from spikeloom.neurons.functions import detach, exp, maximum, minimum, where
-from spikeloom.neurons.named import KINDS, named
+from spikeloom.neurons.named import KINDS, absolute, named
 from spikeloom.neurons.neuron import Neuron, Parameter, decay
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "Equations",
     "Neuron",
     "Parameter",
+    "absolute",
     "check",
     "decay",
     "detach",

@@ -30,11 +30,17 @@ def named(name: str, reset: str = "zero") -> Neuron:
     Raises:
         InputError: no such neuron or file.
     """
-    file, colon, inside = name.rpartition(":")
-    if colon and file.endswith(".py"):
-        return _from_file(Path(file).expanduser().resolve(), inside)
+    file, _, inside = absolute(name).rpartition(":")
+    if file.endswith(".py"):
+        return _from_file(Path(file), inside)
     require(name in KINDS, "neuron", f"one of {', '.join(KINDS)}, or FILE.py:NAME", repr(name))
     return KINDS[name](reset)
+
+
+def absolute(name: str) -> str:
+    """The name of a neuron in a file with the whole path of the file; any other name as it is."""
+    file, _, inside = name.rpartition(":")
+    return f"{Path(file).expanduser().resolve()}:{inside}" if file.endswith(".py") else name
 
 
 @cache

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from spikeloom.checks import require
+from spikeloom.neurons import absolute
 
 
 @dataclass(frozen=True)
@@ -155,6 +156,8 @@ class NetworkSettings:
     def __post_init__(self) -> None:
         require(all(n >= 1 for n in self.hidden), "hidden", "layer sizes of at least 1", list(self.hidden))
         require(0 <= self.dropout < 1, "dropout", "a chance from 0 below 1", self.dropout)
+        # A run is found again from any folder.
+        object.__setattr__(self, "neuron", absolute(self.neuron))
         for given in self.neuron_parameters:
             require(given.count("=") == 1, "neuron_parameters", "NAME=NUMBER, with commas between", repr(given))
         for name in ("refractory", "delay"):

@@ -7,11 +7,13 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import AdamW
 
 from spikeloom.checks import require
 from spikeloom.data.loader import Loader
+from spikeloom.neurons import equations
+from spikeloom.nn.blocked import Blocked
 from spikeloom.ops.arrays import width
 from spikeloom.spikes import Spikes
 from spikeloom.train import chunks, finite, guards, schedule, snapshot
@@ -153,6 +155,7 @@ class Loop:
             "strides": strides,
             "batches": len(self.train),
             "machine": _machine(),
+            "neurons": _neurons(self.trainer.model),
         }
 
     def go_on_from(self, found: Checkpoint) -> None:
@@ -164,6 +167,9 @@ class Loop:
         state, trainer = found.state, self.trainer
         remedy = "the recordings have changed since: put them back, or begin the run anew"
         require(state["batches"] == len(self.train), "data", f"{state['batches']} batches", len(self.train), remedy)
+        remedy = "their file was edited since: put it back, or begin the run anew"
+        same = state["neurons"] == _neurons(trainer.model)
+        require(same, "neurons", "the equations that the run began with", "others", remedy)
         snapshot.give_back(trainer.model.network, trainer.optimizer, found.tensors, state["strides"])
         for name, value in state["trainer"].items():
             setattr(trainer, name, value)
@@ -293,6 +299,12 @@ def evaluate(
 def _machine() -> dict[str, str]:
     """What the bits of results depend on, beside settings and data."""
     return {"vector width": f"{width().lanes} lanes", "torch": torch.__version__}
+
+
+def _neurons(model: nn.Module) -> list[str]:
+    """Digests of the equations of all layers' neurons, which may stand in a file of the user's own."""
+    layers = [layer for layer in model.modules() if isinstance(layer, Blocked)]
+    return [equations(layer.neuron, layer.learned).digest for layer in layers]
 
 
 def _counters(trainer: Trainer) -> dict[str, int | float]:
