@@ -183,8 +183,12 @@ def _border_states(layers: list[nn.Module], spikes: Spikes, settings: TrainingSe
     if settings.time_chunk is None:
         return 0
     borders = math.ceil(spikes.steps / settings.time_chunk) - 1
-    neurons = BLOCK * sum(blocks_of(_neurons(layer)) for layer in layers)
-    return borders * spikes.batch * neurons * 2 * FLOAT
+    numbers = sum(
+        BLOCK * blocks_of(layer.out_features) * (len(layer.neuron.states) + 1)
+        for layer in layers
+        if isinstance(layer, Blocked)
+    )
+    return borders * spikes.batch * numbers * FLOAT
 
 
 def _neurons(layer: nn.Module) -> int:
