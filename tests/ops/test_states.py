@@ -10,6 +10,7 @@ from own_neurons import ADAPTIVE, FOR_KERNELS
 
 from spikeloom import reference
 from spikeloom.neurons import Neuron
+from spikeloom.surrogates import SuperSpike
 
 every_neuron = pytest.mark.parametrize("neuron", FOR_KERNELS, ids=lambda n: n.name)
 both_routes = pytest.mark.parametrize("sparse", ROUTES.values(), ids=ROUTES)
@@ -22,9 +23,9 @@ both_layers = pytest.mark.parametrize("recurrent", [False, True], ids=["feedforw
 @pytest.mark.parametrize("cut", [1, 11])
 def test_two_halves_are_one_whole(neuron: Neuron, recurrent: bool, sparse: bool, cut: int) -> None:
     """Gradients flow through states and spikes at the cut, into what came before it."""
-    cases = [
-        random_case(neuron=neuron, recurrent=recurrent, bias=True, per_neuron=True, seed=seed) for seed in range(4)
-    ]
+    # A gentle surrogate: a steep one turns one rounding of a membrane next to its threshold into the largest error.
+    settings = {"neuron": neuron, "recurrent": recurrent, "bias": True, "surrogate": SuperSpike(1.0)}
+    cases = [random_case(per_neuron=True, seed=seed, **settings) for seed in range(4)]  # type: ignore[arg-type]
     assert_as_good_as_reference(cases, partial(run_operators, sparse=sparse, cut=cut))
 
 
