@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from spikeloom.checks import InputError
-from spikeloom.data.cochlea import Cochlea
+from spikeloom.data.ear import Ear
 from spikeloom.data.fsdd import FSDD, decode_wav
 
 REAL = Path(__file__).parents[3] / "shared" / "data" / "fsdd"
 
 SOUND = np.rint(3000 * np.sin(np.arange(1600) * 0.5)).astype(np.int16)
-SMALL = Cochlea(thresholds=(0.3, 0.6), delays=1)  # 70 channels
+SMALL = Ear(delays=1)  # 96 channels
 
 
 def wav(samples: np.ndarray = SOUND, *, rate: int = 8000, kind: int = 1, channels: int = 1, bits: int = 16) -> bytes:
@@ -89,18 +89,18 @@ def test_both_the_repository_and_its_recordings_are_accepted(folder: Callable[..
     assert FSDD(root).identity == FSDD(root / "recordings").identity
 
 
-def test_samples_are_spikes_of_the_cochlea(folder: Callable[..., Path]) -> None:
-    dataset = FSDD(folder("7_ann_7.wav"), cochlea=SMALL)
+def test_samples_are_spikes_of_the_ear(folder: Callable[..., Path]) -> None:
+    dataset = FSDD(folder("7_ann_7.wav"), ear=SMALL)
     events, label = dataset[0]
     expected = SMALL.encode(SOUND, 8000, "a.wav")
-    assert (label, dataset.sensor.size, dataset.classes) == (7, 70, 10)
+    assert (label, dataset.sensor.size, dataset.classes) == (7, 96, 10)
     np.testing.assert_array_equal(events.t_us, expected.t_us)
     np.testing.assert_array_equal(events.x, expected.x)
 
 
-def test_the_identity_names_the_settings_of_the_cochlea(folder: Callable[..., Path]) -> None:
+def test_the_identity_names_the_settings_of_the_ear(folder: Callable[..., Path]) -> None:
     root = folder("1_ann_7.wav")
-    assert FSDD(root).identity != FSDD(root, cochlea=SMALL).identity
+    assert FSDD(root).identity != FSDD(root, ear=SMALL).identity
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from spikeloom.data import dvsgesture, nmnist, places
 from spikeloom.data.binning import Binning, encode
 from spikeloom.data.catalogue import open_dataset
-from spikeloom.data.cochlea import Cochlea
+from spikeloom.data.ear import Ear
 from spikeloom.data.heidelberg import SENSOR as HEIDELBERG
 from spikeloom.nn.blocked import Blocked
 from spikeloom.train import measure, recipes, settings
@@ -24,7 +24,7 @@ def _no_folder_of_the_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_the_shapes_are_those_of_the_readers() -> None:
     assert set(measure.SHAPES) == {recipes.named(name).data.dataset for name in recipes.names()}
-    sensors = {"nmnist": nmnist.SENSOR, "shd": HEIDELBERG, "dvsgesture": dvsgesture.SENSOR, "fsdd": Cochlea().sensor}
+    sensors = {"nmnist": nmnist.SENSOR, "shd": HEIDELBERG, "dvsgesture": dvsgesture.SENSOR, "fsdd": Ear().sensor}
     for name, sensor in sensors.items():
         assert measure.SHAPES[name].sensor == sensor
     for name in ("digits", "randman"):

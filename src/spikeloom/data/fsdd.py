@@ -1,7 +1,7 @@
 """The Free Spoken Digit Dataset: `recordings/<digit>_<speaker>_<repetition>.wav`, 8 kHz, mono, 16 bit.
 
 Jackson, Souza, Flaks, Pan, Nicolas and Thite, "Free Spoken Digit Dataset", 2018, https://github.com/Jakobovski/free-spoken-digit-dataset.
-Our own cochlea turns the sound into spikes.
+Our own ear turns the sound into spikes.
 """
 
 import os
@@ -13,9 +13,10 @@ import numpy as np
 from jaxtyping import Int16, Int64, Shaped
 
 from spikeloom.checks import InputError, require
-from spikeloom.data.cochlea import Cochlea
+from spikeloom.data.ear import Ear
 from spikeloom.data.events import Events
 from spikeloom.data.identity import of_files
+from spikeloom.data.voices import voice_of
 
 CLASSES = 10
 TEST_REPETITIONS = 5  # of each digit and speaker, the first; the rest trains
@@ -82,7 +83,9 @@ class FSDD:
     Args:
         root: the folder of the recordings, or one that holds it as `recordings`.
         split: "test" for repetitions 0 to 4, "train" for the rest, "all" for both.
-        cochlea: how sound becomes spikes.
+        ear: how sound becomes spikes.
+        copies: how often each recording comes again, in a voice of `voice_of`: copy c of recording i is sample
+            `c * recordings + i`.
 
     Attributes:
         labels: `[S]` the digit.
@@ -97,20 +100,28 @@ class FSDD:
     classes = CLASSES
     class_names = tuple(map(str, range(CLASSES)))
 
-    def __init__(self, root: str | os.PathLike[str], split: str = "train", cochlea: Cochlea | None = None) -> None:
+    def __init__(
+        self, root: str | os.PathLike[str], split: str = "train", ear: Ear | None = None, copies: int = 0
+    ) -> None:
         require(split in SPLITS, "split", f"one of {', '.join(SPLITS)}", repr(split))
-        self.cochlea = cochlea or Cochlea()
-        self.sensor = self.cochlea.sensor
+        require(copies >= 0, "copies", "0 or above", copies)
+        self.ear, self.copies = ear or Ear(), copies
+        self.sensor = self.ear.sensor
+        self._root, self._split = root, split
         found = [entry for entry in _list(Path(root)) if split == "all" or _is_test(entry) == (split == "test")]
         require(len(found) > 0, str(root), f"recordings of the split {split}", "none", GET_IT)
         self._files = [file for *_, file in found]
-        self.labels: Int64[np.ndarray, "S"] = np.array([digit for digit, *_ in found], np.int64)
-        self.speakers: Shaped[np.ndarray, "S"] = np.array([speaker for _, speaker, *_ in found])
-        # Change "fsdd 1" when the same settings make other spikes.
-        self.identity = of_files("fsdd 1", self._files, split=split, cochlea=self.cochlea)
+        self.labels: Int64[np.ndarray, "S"] = np.tile([digit for digit, *_ in found], 1 + copies).astype(np.int64)
+        self.speakers: Shaped[np.ndarray, "S"] = np.tile([speaker for _, speaker, *_ in found], 1 + copies)
+        # Change "fsdd 2" when the same settings make other spikes.
+        self.identity = of_files("fsdd 2", self._files, split=split, ear=self.ear, copies=copies)
+
+    def in_voices(self, copies: int) -> "FSDD":
+        """The same recordings, and so many copies of each in made-up voices: sample `copy * recordings + recording`."""
+        return FSDD(self._root, self._split, self.ear, copies)
 
     def __len__(self) -> int:
-        return len(self._files)
+        return len(self.labels)
 
     def __getitem__(self, index: int) -> tuple[Events, int]:
         """Read sample `index`, and turn it into spikes.
@@ -118,13 +129,15 @@ class FSDD:
         Raises:
             InputError: a file that cannot be read, is no sound, or holds none that makes a channel fire.
         """
-        file = self._files[index]
+        copy, recording = divmod(int(index), len(self._files))
+        file = self._files[recording]
         try:
             raw = file.read_bytes()
         except OSError as error:
             raise InputError(f"{file}: expected a recording, got {error.strerror}; {GET_AGAIN}") from error
         samples, rate = decode_wav(raw, str(file))
-        return self.cochlea.encode(samples, rate, str(file)), int(self.labels[index])
+        events = self.ear.encode(samples, rate, str(file), voice_of(recording, copy))
+        return events, int(self.labels[index])
 
 
 Entry = tuple[int, str, int, Path]  # digit, speaker, repetition, file

@@ -123,7 +123,8 @@ class Numbers(nn.Module):
     def _numbers(self) -> Tensor:
         """The parameters `[P, N]`, N in whole blocks."""
         values = self._values()
-        return torch.stack([self._spread(values[name]) for name in self.neuron.names])
+        rows = [self._spread(values[name]) for name in self.neuron.names]
+        return torch.stack(rows) if rows else torch.zeros(0, padded(self.out_features))
 
     def _spread(self, value: Tensor) -> Tensor:
         """A number or `[out]` as `[N]`, padded with zeros to whole blocks."""

@@ -239,7 +239,8 @@ class Spiking(Blocked):
         assert spike is not None
         state.check(self.neuron, batch, self.out_features)
         missing = (0, padded(self.out_features) - self.out_features)
-        return nn.functional.pad(torch.stack(state.values), missing), nn.functional.pad(spike, missing)
+        values = torch.stack(state.values) if state.values else spike.new_zeros(0, *spike.shape)
+        return nn.functional.pad(values, missing), nn.functional.pad(spike, missing)
 
     def _save_to_state_dict(self, destination: dict[str, Any], prefix: str, keep_vars: bool) -> None:
         super()._save_to_state_dict(destination, prefix, keep_vars)

@@ -39,6 +39,7 @@ class DataSettings:
         time_jitter_ms: augmentation: the standard deviation of what is added to the time of each event, at least 0.
         time_skew: augmentation: times are stretched by 1 - time_skew to 1 + time_skew, from 0 below 1.
         event_drop: augmentation: the fraction of events dropped, from 0 below 1.
+        voices: augmentation of fsdd: each sample to train on comes so many times more, in made-up voices; at least 0.
     """
 
     dataset: Literal["digits", "nmnist", "shd", "ssc", "dvsgesture", "fsdd", "randman", "folder"] = "digits"
@@ -65,6 +66,7 @@ class DataSettings:
     time_jitter_ms: float = 0.0
     time_skew: float = 0.0
     event_drop: float = 0.0
+    voices: int = 0
 
     def __post_init__(self) -> None:
         for name in ("validation", "time_skew", "event_drop", "zoom"):
@@ -80,6 +82,7 @@ class DataSettings:
         for name in ("train_samples", "test_samples", "steps", "crop", "batch_size"):
             value = getattr(self, name)
             require(value is None or value >= 1, name, "an integer of at least 1", value)
+        require(self.voices >= 0, "voices", "at least 0", self.voices)
         require(self.jitter_pixels >= 0, "jitter_pixels", "a number of pixels of at least 0", self.jitter_pixels)
         require(self.channel_shift >= 0, "channel_shift", "a number of channels of at least 0", self.channel_shift)
         pooled = self.pool and self.hold_out_speaker is not None

@@ -10,6 +10,7 @@ from spikeloom.data.dataset import Dataset
 from spikeloom.data.loader import Loader
 from spikeloom.data.split import by_fold, by_speaker, random_split
 from spikeloom.data.subset import Subset
+from spikeloom.data.voices import in_voices
 from spikeloom.train.config import Config, DataSettings
 
 
@@ -40,7 +41,7 @@ def loaders(config: Config) -> Loaders:
     data, seed = config.data, config.training.seed
     found = parts(data, seed)
     return Loaders(
-        _loader(found.train, data, seed, augment=augmentations(data)),
+        _loader(in_voices(found.train, data.voices), data, seed, augment=augmentations(data)),
         None if found.validation is None else _loader(found.validation, data, seed),
         _loader(found.test, data, seed),
     )

@@ -100,9 +100,9 @@ def fsdd() -> Config:
     """
     return Config(
         recipe="fsdd",
-        data=DataSettings(dataset="fsdd", dt_ms=10.0, steps=100, time_skew=0.2, event_drop=0.3),
-        network=NetworkSettings(hidden=(512,), beta=0.9, recurrent=True, readout_beta=0.98, loss="per_step_likelihood"),
-        training=TrainingSettings(epochs=120, learning_rate=3e-3, weight_decay=0.1, anneal_window=True),
+        data=DataSettings(dataset="fsdd", dt_ms=20.0, steps=60, time_skew=0.2, event_drop=0.3, voices=3),
+        network=NetworkSettings(hidden=(512,), beta=0.6, readout_beta=0.96, loss="per_step_likelihood"),
+        training=TrainingSettings(epochs=7, learning_rate=3e-3, weight_decay=0.1, anneal_window=True),
     )
 
 

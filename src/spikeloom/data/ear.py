@@ -1,0 +1,150 @@
+"""An ear for voices never heard before: spikes whose rates tell how loud each band is, and how that changes."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float64, Int16
+
+from spikeloom.checks import require
+from spikeloom.data.events import Events, Sensor
+from spikeloom.data.loudness import levels, mel_bank, smoothed, without_tilt, word
+
+SPECTRUM_BINS = 512  # of the Fourier transform: they lie closer than any band is wide
+EDGE_FRAMES = 2  # an edge is what changes from so many frames before to so many after
+
+
+@dataclass(frozen=True)
+class Voice:
+    """How a recording is changed to stand for another speaker and microphone.
+
+    With x from -1 at the lowest band to 1 at the highest, `tilt_db * x + bow_db * (x**2 - 1/3)` is added to the levels,
+    and all bands are moved to `warp` times their frequency, as another length of the vocal tract does (Jaitly and
+    Hinton, "Vocal Tract Length Perturbation (VTLP) improves speech recognition", ICML workshop 2013).
+    """
+
+    tilt_db: float = 0.0
+    bow_db: float = 0.0
+    warp: float = 1.0
+
+
+@dataclass(frozen=True)
+class Ear:
+    """How sound becomes spikes.
+
+        L[t, b] = level of band b in dB below the loudest frame, cut at -range_db; frames before and after the word go
+        L = smoothed(L - line), the line over the bands that fits L's mean over the word best
+        drive[t, k] = clip((L - thresholds_db[k]) / ramp_db + 1/2, 0, 1) for each threshold
+        rise, fall[t] = clip(+-(L[t+2] - L[t-2]) / edge_db, 0, 1)
+        n[t] = floor(rate * sum(drive[0..t]) + 1/2); a channel spikes where n grows
+
+    The last line is an integrate-and-fire neuron without leak that keeps what is left over: the number of spikes never
+    differs from the integral of the drive by more than a half (Yoon, "LIF and Simplified SRM Neurons Encode Signals
+    Into Spikes via a Form of Asynchronous Pulse Sigma-Delta Modulation", IEEE TNNLS 28(5), 2017).
+
+    Channel `(delay * kinds + kind) * bands + band`, kinds being the thresholds, rise and fall.
+
+    Args:
+        bands: of frequency, at least 2.
+        lowest_hz: centre of band 0, above 0.
+        highest_hz: centre of the last band, above `lowest_hz`.
+        width_mel: half the base of each triangular band; wide enough not to show the harmonics of a high voice.
+        window_ms: length of sound that a frame looks at.
+        frame_ms: time between frames.
+        range_db: levels end so far below the loudest frame.
+        quiet_db: the word begins and ends within so much of its loudest frame.
+        thresholds_db: middle of each ramp.
+        ramp_db: from no drive to full drive.
+        edge_db: a change, over four frames, that gives full drive.
+        rate: spikes a frame at full drive, from above 0 to 1.
+        delays: how many channels repeat each, at least 1: the first with no delay, each other `delay_ms` later.
+        delay_ms: between two of them.
+
+    Raises:
+        InputError: a number out of its range; more than 32,767 channels.
+    """
+
+    bands: int = 16
+    lowest_hz: float = 100.0
+    highest_hz: float = 3900.0
+    width_mel: float = 200.0
+    window_ms: float = 25.0
+    frame_ms: float = 10.0
+    range_db: float = 50.0
+    quiet_db: float = 40.0
+    thresholds_db: tuple[float, ...] = (-12.0, -4.0, 4.0, 12.0)
+    ramp_db: float = 12.0
+    edge_db: float = 12.0
+    rate: float = 0.45
+    delays: int = 10
+    delay_ms: float = 40.0
+
+    def __post_init__(self) -> None:
+        require(self.bands >= 2, "bands", "at least 2", self.bands)
+        require(self.delays >= 1, "delays", "at least 1", self.delays)
+        require(0 < self.lowest_hz < self.highest_hz, "highest_hz", f"above {self.lowest_hz}", self.highest_hz)
+        for name in ("width_mel", "window_ms", "frame_ms", "range_db", "quiet_db", "ramp_db", "edge_db"):
+            require(getattr(self, name) > 0, name, "a number above 0", getattr(self, name))
+        require(0 < self.rate <= 1, "rate", "above 0, up to 1", self.rate)
+        require(self.channels < 1 << 15, "channels", "up to 32767", self.channels, "lower bands or delays")
+
+    @property
+    def kinds(self) -> int:
+        """Channels of a band without delays: one a threshold, rise and fall."""
+        return len(self.thresholds_db) + 2
+
+    @property
+    def channels(self) -> int:
+        """How many channels there are."""
+        return self.bands * self.kinds * self.delays
+
+    @property
+    def sensor(self) -> Sensor:
+        """What the spikes lie on: the channel is x."""
+        return Sensor(self.channels, 1, 1)
+
+    def encode(self, samples: Int16[np.ndarray, "N"], rate_hz: int, source: str, voice: Voice | None = None) -> Events:
+        """Turn sound into spikes; the same bits each time.
+
+        Args:
+            samples: `[N]`, the sound.
+            rate_hz: samples a second.
+            source: the recording, as an error names it.
+            voice: another speaker that it shall stand for.
+
+        Raises:
+            InputError: a sampling rate too low for `highest_hz`, or silence.
+        """
+        enough = 2 * self.highest_hz <= rate_hz
+        require(enough, f"{source}: sampling rate", f"at least {2 * self.highest_hz:g} Hz", rate_hz, "lower highest_hz")
+        heard = len(samples) > 0 and bool(np.ptp(samples))
+        require(heard, source, "sound", f"silence ({len(samples)} samples)", "leave it out")
+        drive = self._drive(self._level(samples, rate_hz, voice or Voice()))
+        count = np.floor(self.rate * np.cumsum(drive, axis=0) + 0.5)
+        return self._delayed(*np.nonzero(np.diff(count, axis=0, prepend=0.0)))
+
+    def _level(self, samples: np.ndarray, rate_hz: int, voice: Voice) -> Float64[np.ndarray, "T B"]:
+        """The word's levels, as the network shall hear them."""
+        highest = min(self.highest_hz * voice.warp, rate_hz / 2 - 1)  # a band beyond half the rate would be empty
+        bank = mel_bank(self.bands, self.lowest_hz * voice.warp, highest, self.width_mel, rate_hz, SPECTRUM_BINS)
+        window, hop = round(rate_hz * self.window_ms / 1000), round(rate_hz * self.frame_ms / 1000)
+        level = levels(samples, bank=bank, window=window, hop=hop, range_db=self.range_db)
+        level = without_tilt(level[word(level, self.quiet_db)])
+        x = np.linspace(-1, 1, self.bands)
+        return smoothed(level + (voice.tilt_db * x + voice.bow_db * (x * x - 1 / 3)))
+
+    def _drive(self, level: Float64[np.ndarray, "T B"]) -> Float64[np.ndarray, "T C"]:
+        """Of each band's channels without delay, from 0 to 1."""
+        ramps = [np.clip((level - middle) / self.ramp_db + 0.5, 0, 1) for middle in self.thresholds_db]
+        around = np.pad(level, ((EDGE_FRAMES, EDGE_FRAMES), (0, 0)), mode="edge")
+        change = (around[2 * EDGE_FRAMES :] - around[: -2 * EDGE_FRAMES]) / self.edge_db
+        return np.hstack([*ramps, np.clip(change, 0, 1), np.clip(-change, 0, 1)])
+
+    def _delayed(self, frame: np.ndarray, channel: Any) -> Events:
+        """The spikes on all delay lines, in the order of time, and within it of channels."""
+        delay = np.arange(self.delays)[:, None]
+        t_us = np.rint(1000 * (frame * self.frame_ms + delay * self.delay_ms)).astype(np.int64).ravel()
+        x = (delay * (self.bands * self.kinds) + channel).astype(np.int16).ravel()
+        order = np.lexsort((x, t_us))
+        nothing = np.zeros(len(order), np.int16)
+        return Events(t_us[order], x[order], nothing, nothing.astype(np.uint8))
