@@ -153,6 +153,18 @@ def test_a_neuron_without_a_threshold_spikes_where_its_margin_is_at_least_zero()
     assert float(layer.second_threshold) == pytest.approx(-0.1)
 
 
+def test_a_neuron_without_states_and_parameters() -> None:
+    """It spikes where its current is at least one; a second call goes on from a state that holds spikes alone."""
+    layer, x = nn.Spiking(20, 70, neuron=Neuron("bare", lambda s, spike, i, p: ((), i - 1.0), (), ())), binary(9, 4, 20)
+    first, state = layer(x[:4])
+    second, _ = layer(x[4:], state)
+    assert state.values == ()
+    got = torch.cat([first.dense(), second.dense()])
+    assert torch.equal(got, (x @ layer.weight_matrix().T >= 1).float())
+    first.active.sum().backward()
+    assert bool(layer.weight_gradient().any())  # type: ignore[union-attr]
+
+
 @pytest.mark.parametrize("learned", [False, True])
 def test_a_state_of_another_neuron_is_refused(learned: bool) -> None:
     """SE-adLIF has two states, LIF one."""
