@@ -10,7 +10,7 @@ from spikeloom.data.ear import Ear, Voice
 from spikeloom.data.events import Events, Sensor
 
 RATE_HZ = 8000
-SMALL = Ear(delays=1)  # 96 channels
+SMALL = Ear(delays=1)  # 144 channels
 
 
 def noise(seed: int = 0) -> np.ndarray:
@@ -23,14 +23,14 @@ def columns(events: Events) -> tuple[list[int], list[int]]:
 
 def test_spikes_are_a_recording_of_the_sensor_and_the_same_each_time() -> None:
     events = SMALL.encode(noise(), RATE_HZ, "noise").check(SMALL.sensor, "noise")
-    assert SMALL.sensor == Sensor(96, 1, 1)
+    assert SMALL.sensor == Sensor(144, 1, 1)
     assert columns(events) == columns(SMALL.encode(noise(), RATE_HZ, "noise"))
     assert (events.t_us % 10_000 == 0).all()
 
 
 def test_a_channel_spikes_as_often_as_its_drive_adds_up_to() -> None:
-    drive = SMALL._drive(SMALL._level(noise(), RATE_HZ, Voice()))
-    spikes = np.bincount(SMALL.encode(noise(), RATE_HZ, "noise").x, minlength=96)
+    drive = SMALL._drive(*SMALL._levels(noise(), RATE_HZ, Voice()))
+    spikes = np.bincount(SMALL.encode(noise(), RATE_HZ, "noise").x, minlength=144)
     assert (drive >= 0).all()
     assert (drive <= 1).all()
     assert np.abs(spikes - SMALL.rate * drive.sum(0)).max() <= 0.5 + 1e-9
@@ -38,9 +38,15 @@ def test_a_channel_spikes_as_often_as_its_drive_adds_up_to() -> None:
 
 def test_rise_and_fall_follow_a_step_of_loudness() -> None:
     level = np.repeat([[-10.0], [10.0], [-10.0]], 10, axis=0) * np.ones(16)
-    drive = SMALL._drive(level).reshape(30, 6, 16)
-    assert np.flatnonzero(drive[:, 4, 0]).tolist() == [8, 9, 10, 11]
-    assert np.flatnonzero(drive[:, 5, 0]).tolist() == [18, 19, 20, 21]
+    drive = SMALL._drive(level, level).reshape(30, 9, 16)
+    assert np.flatnonzero(drive[:, 7, 0]).tolist() == [8, 9, 10, 11]
+    assert np.flatnonzero(drive[:, 8, 0]).tolist() == [18, 19, 20, 21]
+
+
+def test_shapes_are_of_the_level_without_tilt_and_loudnesses_of_the_level_itself() -> None:
+    drive = SMALL._drive(np.full((1, 16), -24.0), np.full((1, 16), 4.0)).reshape(9, 16)[:, 0]
+    # Ramps of 12 dB, half way up at -12, -4, 4, 12 and at -36, -24, -12.
+    np.testing.assert_allclose(drive[:7], [1, 1, 0.5, 0, 1, 0.5, 0])
 
 
 def test_delay_lines_repeat_what_is_heard() -> None:
@@ -48,9 +54,9 @@ def test_delay_lines_repeat_what_is_heard() -> None:
     lines = replace(SMALL, delays=3, delay_ms=50).encode(noise(), RATE_HZ, "noise")
     assert len(lines) == 3 * len(once)
     for line in range(3):
-        mine = lines.x // 96 == line
+        mine = lines.x // 144 == line
         np.testing.assert_array_equal(lines.t_us[mine], once.t_us + line * 50_000)
-        np.testing.assert_array_equal(lines.x[mine] % 96, once.x)
+        np.testing.assert_array_equal(lines.x[mine] % 144, once.x)
 
 
 def test_loudness_does_not_matter() -> None:

@@ -14,7 +14,7 @@ from spikeloom.data.fsdd import FSDD, decode_wav
 REAL = Path(__file__).parents[3] / "shared" / "data" / "fsdd"
 
 SOUND = np.rint(3000 * np.sin(np.arange(1600) * 0.5)).astype(np.int16)
-SMALL = Ear(delays=1)  # 96 channels
+SMALL = Ear(delays=1)  # 144 channels
 
 
 def wav(samples: np.ndarray = SOUND, *, rate: int = 8000, kind: int = 1, channels: int = 1, bits: int = 16) -> bytes:
@@ -93,7 +93,7 @@ def test_samples_are_spikes_of_the_ear(folder: Callable[..., Path]) -> None:
     dataset = FSDD(folder("7_ann_7.wav"), ear=SMALL)
     events, label = dataset[0]
     expected = SMALL.encode(SOUND, 8000, "a.wav")
-    assert (label, dataset.sensor.size, dataset.classes) == (7, 96, 10)
+    assert (label, dataset.sensor.size, dataset.classes) == (7, 144, 10)
     np.testing.assert_array_equal(events.t_us, expected.t_us)
     np.testing.assert_array_equal(events.x, expected.x)
 

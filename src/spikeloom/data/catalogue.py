@@ -248,7 +248,7 @@ _ENTRIES = (
     ),
     Entry(
         "fsdd",
-        "Free Spoken Digit Dataset: wav files, through spikeloom's own ear of 960 channels",
+        "Free Spoken Digit Dataset: wav files, through spikeloom's own ear of 1,008 channels",
         _fsdd,
         holds="wav files named <digit>_<speaker>_<repetition>.wav",
         signs=("[0-9]_*_*.wav",),

@@ -32,17 +32,21 @@ class Voice:
 class Ear:
     """How sound becomes spikes.
 
-        L[t, b] = level of band b in dB below the loudest frame, cut at -range_db; frames before and after the word go
-        L = smoothed(L - line), the line over the bands that fits L's mean over the word best
-        drive[t, k] = clip((L - thresholds_db[k]) / ramp_db + 1/2, 0, 1) for each threshold
+        A[t, b] = level of band b in dB below the loudest frame, cut at -range_db; frames before and after the word go
+        L = A - line, the line over the bands that fits A's mean over the word best; both smoothed over time
+        shape[t, k] = clip((L - shapes_db[k]) / ramp_db + 1/2, 0, 1)
+        loudness[t, k] = clip((A - loudnesses_db[k]) / ramp_db + 1/2, 0, 1)
         rise, fall[t] = clip(+-(L[t+2] - L[t-2]) / edge_db, 0, 1)
-        n[t] = floor(rate * sum(drive[0..t]) + 1/2); a channel spikes where n grows
+        n[t] = floor(rate * sum(drive[0..t]) + 1/2) for each of these drives; a channel spikes where n grows
+
+    L is freed of what a microphone and a voice's effort give to all sounds; A keeps how loud the sounds of a word are
+    beside each other. With both, a network knows a new voice better than with one of them.
 
     The last line is an integrate-and-fire neuron without leak that keeps what is left over: the number of spikes never
     differs from the integral of the drive by more than a half (Yoon, "LIF and Simplified SRM Neurons Encode Signals
     Into Spikes via a Form of Asynchronous Pulse Sigma-Delta Modulation", IEEE TNNLS 28(5), 2017).
 
-    Channel `(delay * kinds + kind) * bands + band`, kinds being the thresholds, rise and fall.
+    Channel `(delay * kinds + kind) * bands + band`, kinds being shapes, loudnesses, rise and fall.
 
     Args:
         bands: of frequency, at least 2.
@@ -53,7 +57,8 @@ class Ear:
         frame_ms: time between frames.
         range_db: levels end so far below the loudest frame.
         quiet_db: the word begins and ends within so much of its loudest frame.
-        thresholds_db: middle of each ramp.
+        shapes_db: middle of each ramp over the level without tilt.
+        loudnesses_db: middle of each ramp over the level itself, which is at most about 0.
         ramp_db: from no drive to full drive.
         edge_db: a change, over four frames, that gives full drive.
         rate: spikes a frame at full drive, from above 0 to 1.
@@ -72,12 +77,13 @@ class Ear:
     frame_ms: float = 10.0
     range_db: float = 50.0
     quiet_db: float = 40.0
-    thresholds_db: tuple[float, ...] = (-12.0, -4.0, 4.0, 12.0)
+    shapes_db: tuple[float, ...] = (-12.0, -4.0, 4.0, 12.0)
+    loudnesses_db: tuple[float, ...] = (-36.0, -24.0, -12.0)
     ramp_db: float = 12.0
     edge_db: float = 12.0
-    rate: float = 0.45
-    delays: int = 10
-    delay_ms: float = 40.0
+    rate: float = 0.42
+    delays: int = 7
+    delay_ms: float = 60.0
 
     def __post_init__(self) -> None:
         require(self.bands >= 2, "bands", "at least 2", self.bands)
@@ -90,8 +96,8 @@ class Ear:
 
     @property
     def kinds(self) -> int:
-        """Channels of a band without delays: one a threshold, rise and fall."""
-        return len(self.thresholds_db) + 2
+        """Channels of a band without delays."""
+        return len(self.shapes_db) + len(self.loudnesses_db) + 2
 
     @property
     def channels(self) -> int:
@@ -119,24 +125,26 @@ class Ear:
         require(enough, f"{source}: sampling rate", f"at least {2 * self.highest_hz:g} Hz", rate_hz, "lower highest_hz")
         heard = len(samples) > 0 and bool(np.ptp(samples))
         require(heard, source, "sound", f"silence ({len(samples)} samples)", "leave it out")
-        drive = self._drive(self._level(samples, rate_hz, voice or Voice()))
+        drive = self._drive(*self._levels(samples, rate_hz, voice or Voice()))
         count = np.floor(self.rate * np.cumsum(drive, axis=0) + 0.5)
         return self._delayed(*np.nonzero(np.diff(count, axis=0, prepend=0.0)))
 
-    def _level(self, samples: np.ndarray, rate_hz: int, voice: Voice) -> Float64[np.ndarray, "T B"]:
-        """The word's levels, as the network shall hear them."""
+    def _levels(self, samples: np.ndarray, rate_hz: int, voice: Voice) -> tuple[np.ndarray, np.ndarray]:
+        """The word's levels `[T, B]`, with their tilt and without."""
         highest = min(self.highest_hz * voice.warp, rate_hz / 2 - 1)  # a band beyond half the rate would be empty
         bank = mel_bank(self.bands, self.lowest_hz * voice.warp, highest, self.width_mel, rate_hz, SPECTRUM_BINS)
         window, hop = round(rate_hz * self.window_ms / 1000), round(rate_hz * self.frame_ms / 1000)
         level = levels(samples, bank=bank, window=window, hop=hop, range_db=self.range_db)
-        level = without_tilt(level[word(level, self.quiet_db)])
+        level = level[word(level, self.quiet_db)]
         x = np.linspace(-1, 1, self.bands)
-        return smoothed(level + (voice.tilt_db * x + voice.bow_db * (x * x - 1 / 3)))
+        colour = voice.tilt_db * x + voice.bow_db * (x * x - 1 / 3)
+        return smoothed(level + colour), smoothed(without_tilt(level) + colour)
 
-    def _drive(self, level: Float64[np.ndarray, "T B"]) -> Float64[np.ndarray, "T C"]:
-        """Of each band's channels without delay, from 0 to 1."""
-        ramps = [np.clip((level - middle) / self.ramp_db + 0.5, 0, 1) for middle in self.thresholds_db]
-        around = np.pad(level, ((EDGE_FRAMES, EDGE_FRAMES), (0, 0)), mode="edge")
+    def _drive(self, level: Float64[np.ndarray, "T B"], flat: Float64[np.ndarray, "T B"]) -> Float64[np.ndarray, "T C"]:
+        """Of each band's channels without delay, from 0 to 1; from the levels with their tilt and without."""
+        middles = [(flat, middle) for middle in self.shapes_db] + [(level, middle) for middle in self.loudnesses_db]
+        ramps = [np.clip((of - middle) / self.ramp_db + 0.5, 0, 1) for of, middle in middles]
+        around = np.pad(flat, ((EDGE_FRAMES, EDGE_FRAMES), (0, 0)), mode="edge")
         change = (around[2 * EDGE_FRAMES :] - around[: -2 * EDGE_FRAMES]) / self.edge_db
         return np.hstack([*ramps, np.clip(change, 0, 1), np.clip(-change, 0, 1)])
 
