@@ -8,7 +8,7 @@ from spikeloom.data.ear import Voice
 from spikeloom.data.subset import Subset, base_of
 
 COLOUR_DB = 3.0  # standard deviation of tilt and bow
-WARP = 0.10  # largest share by which frequencies move
+WARP = 0.06  # largest share by which frequencies move
 
 
 def voice_of(recording: int, copy: int) -> Voice:

@@ -55,10 +55,10 @@ class Shape:
 # the recipes' steps; shd and dvsgesture have the caps of Finkbeiner et al. (48 of 700 and 96 of 4,608 ids a step).
 SHAPES = {
     "digits": Shape(Sensor(34, 34, 2), 10, 1437, 0.0143),
-    "nmnist": Shape(Sensor(34, 34, 2), 10, 60_000, 0.0173),
+    "nmnist": Shape(Sensor(34, 34, 2), 10, 60_000, 0.0253),
     "shd": Shape(Sensor(700, 1, 1), 20, 8156, 48 / 700),
     "dvsgesture": Shape(Sensor(48, 48, 2), 11, 1176, 96 / 4608),
-    "fsdd": Shape(Sensor(700, 1, 1), 10, 2250, 0.0516),
+    "fsdd": Shape(Sensor(1008, 1, 1), 10, 2250, 0.1266),
     "randman": Shape(Sensor(20, 1, 1), 10, 2000, 0.0200),
 }
 
@@ -68,15 +68,15 @@ def weights(config: Config) -> int:
     shape, network = SHAPES[config.data.dataset], config.network
     inputs = shape.sensor.size if config.data.crop is None else config.data.crop**2 * shape.sensor.polarities
     sizes = (inputs, *network.hidden, shape.classes)
-    own = sum(neurons**2 for neurons in network.hidden) if network.recurrent else 0
+    own = sum(neurons**2 for neurons in network.hidden) if network.recurrent is True else 0
     biases = sum(sizes[1:]) if network.bias else 0
     return sum(a * b for a, b in pairwise(sizes)) + own + biases
 
 
 def training_samples(config: Config) -> int:
-    """How many samples an epoch of a recipe trains on, those for validation left out."""
+    """How many samples an epoch of a recipe trains on, those for validation left out, made-up voices included."""
     samples = config.data.train_samples or SHAPES[config.data.dataset].samples
-    return samples - round(config.data.validation * samples)
+    return (samples - round(config.data.validation * samples)) * (1 + config.data.voices)
 
 
 def seconds(config: Config) -> float | None:
