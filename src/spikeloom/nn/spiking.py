@@ -162,6 +162,11 @@ class Spiking(Blocked):
         return 0 if self.max_activity is None else ops.capacity(self.max_activity, self.out_features)
 
     @property
+    def kind(self) -> str:
+        """The neuron's name; its reset stands there where it is not to zero."""
+        return self.neuron.name.removesuffix(".zero")
+
+    @property
     def last_activity(self) -> float:
         """The share of neurons and steps that left the last call as spikes, from 0 to 1."""
         return float(self._counts.sum()) / self._cells
@@ -194,7 +199,7 @@ class Spiking(Blocked):
     def explain(self) -> dict[str, str]:
         """What the layer is, which route it takes, why, and what it keeps of each step for its backward pass."""
         kind = {True: "recurrent ", "one-to-one": "one-to-one recurrent ", False: "feed-forward "}[self.recurrent]
-        size = f"{self.in_features}-{self.out_features} {kind}{self.neuron.name}"
+        size = f"{self.in_features}-{self.out_features} {kind}{self.kind}"
         kept = ", ".join(("bits", "window entries", *(f"every {name}" for name in self.keeps)))
         if self.route is None:
             return {"layer": size, "activity": "", "route": "undecided", "why": "no batch has come yet", "keeps": kept}
@@ -210,7 +215,7 @@ class Spiking(Blocked):
 
     def extra_repr(self) -> str:
         learned = f", learn={self.learned}" if self.learned else ""
-        return f"{self.in_features}, {self.out_features}, neuron={self.neuron.name}{learned}"
+        return f"{self.in_features}, {self.out_features}, neuron={self.kind}{learned}"
 
     def _check_names(self) -> None:
         """Raise where a parameter of the neuron has the name of something of the layer's."""
