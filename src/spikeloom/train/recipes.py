@@ -95,17 +95,17 @@ def fsdd() -> Config:
     """Free Spoken Digit Dataset through spikeloom's own ear: ten digits, five speakers, about 0.4 s each.
 
     With `--hold-out-speaker NAME` the test is on a voice that was never heard. What helps there: each recording comes
-    four times more in made-up voices; the neurons adapt, each with time constants that it learns; and they do not hear
+    six times more in made-up voices; the neurons adapt, each with time constants that it learns; and they do not hear
     one another, since what came before is on the ear's delay lines, and recurrent layers learn the known voices by
     heart. A slow readout adds up what was heard over the whole word.
     """
     return Config(
         recipe="fsdd",
         data=DataSettings(
-            dataset="fsdd", dt_ms=20.0, steps=60, time_skew=0.2, event_drop=0.3, voices=4, validation=0.05
+            dataset="fsdd", dt_ms=20.0, steps=60, time_skew=0.2, event_drop=0.3, voices=6, validation=0.05
         ),
         network=NetworkSettings(
-            hidden=(512,),
+            hidden=(1024,),
             neuron="se_adlif",
             neuron_parameters=("rho=0.9", "a=2", "b=5"),
             learn=("beta", "rho"),
