@@ -57,3 +57,11 @@ def test_only_a_leaky_readout_has_a_rival(config: Config, monkeypatch: pytest.Mo
     monkeypatch.setattr(recipes, "named", lambda name: settings.override(config, {"readout": "spikes"}))
     with pytest.raises(InputError, match="readout: expected li, got spikes"):
         epoch.run("small", config.data.path, 16, 1, True)
+
+
+def test_other_neurons_have_no_rival_and_settings_can_be_changed(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recipes, "named", lambda name: config)
+    with pytest.raises(InputError, match="neuron: expected lif, .* got alif; --set neuron=lif"):
+        epoch.run("small", config.data.path, 16, 1, True, {"neuron": "alif"})

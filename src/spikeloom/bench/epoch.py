@@ -6,7 +6,7 @@ the same batches as dense tensors that are there before its clock starts, the sa
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from statistics import median
 
@@ -73,15 +73,23 @@ class Result:
         return median(self.seconds[name])
 
 
-def run(recipe: str, data: str | None, samples: int, threads: int | None, as_json: bool) -> int:
+def run(
+    recipe: str,
+    data: str | None,
+    samples: int,
+    threads: int | None,
+    as_json: bool,
+    changes: Mapping[str, str] | None = None,
+) -> int:
     """Measure an epoch and print what was measured.
 
     Args:
-        recipe: its name; one with LIF layers and a leaky-integrator readout.
+        recipe: its name; one with LIF layers and a leaky-integrator readout, or `changes` that make it one.
         data: the folder of the recordings; None: where `spikeloom data get` puts them.
         samples: of an epoch.
         threads: for all that is compared; None for all processors.
         as_json: print one line of JSON, alone on standard output, instead of a table.
+        changes: settings by key that differ from the recipe's.
 
     Returns:
         The exit status, 0.
@@ -91,7 +99,7 @@ def run(recipe: str, data: str | None, samples: int, threads: int | None, as_jso
     """
     threads = host.cores() if threads is None else threads
     require(threads >= 1, "threads", "at least 1", threads)
-    given = {"train_samples": str(samples), "validation": "0"} | ({"path": data} if data else {})
+    given = {"train_samples": str(samples), "validation": "0"} | ({"path": data} if data else {}) | dict(changes or {})
     config = settings.override(recipes.named(recipe), given)
     result = host.call_flushed(threads, measure, config, threads)
     if as_json:
@@ -104,7 +112,8 @@ def run(recipe: str, data: str | None, samples: int, threads: int | None, as_jso
 def measure(config: Config, threads: int) -> Result:
     """Measure an epoch of a run with these settings, ours and plain torch's in turns."""
     require(config.network.readout == "li", "readout", "li", config.network.readout)
-    require(config.network.neuron == "lif", "neuron", "lif, which the others have too", config.network.neuron)
+    remedy = "--set neuron=lif --set neuron_parameters= --set learn="
+    require(config.network.neuron == "lif", "neuron", "lif, which the others have too", config.network.neuron, remedy)
     # A schedule over so many epochs keeps the learning rate near its peak in the few that are measured.
     endless = replace(config, training=replace(config.training, epochs=1000))
     batches = loaders(endless).train

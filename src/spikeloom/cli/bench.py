@@ -49,6 +49,7 @@ def _add_epoch(kinds: "Commands") -> None:
     parser.add_argument("recipe", metavar="RECIPE", help="see spikeloom recipes")
     parser.add_argument("--data", metavar="DIR", help="the folder of the recordings")
     parser.add_argument("--samples", metavar="N", type=int, default=2000, help="of an epoch; default: 2000")
+    parser.add_argument("--set", metavar="KEY=VALUE", action="append", default=[], help="change a setting; repeatable")
     _finish(parser, _epoch)
 
 
@@ -92,8 +93,10 @@ def _step(options: argparse.Namespace) -> int:
 
 def _epoch(options: argparse.Namespace) -> int:
     from spikeloom.bench import epoch
+    from spikeloom.train import settings
 
-    return epoch.run(options.recipe, options.data, options.samples, options.threads, options.json)
+    changes = settings.assignments(options.set)
+    return epoch.run(options.recipe, options.data, options.samples, options.threads, options.json, changes)
 
 
 def _loader(options: argparse.Namespace) -> int:
