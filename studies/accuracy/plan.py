@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from spikeloom import neurons
 from spikeloom.checks import require
 from spikeloom.train import recipes, settings
 from spikeloom.train.config import Config
@@ -74,6 +75,8 @@ FSDD = DataSet(
 DATA_SETS = (NMNIST_SMALL, FSDD)
 
 DENSE, WINDOW, PLAIN_TORCH = "dense", "window", "plain_torch"
+# What a recipe says of another neuron's parameters is not for this one.
+LIF = {"neuron": "lif", "neuron_parameters": "", "learn": ""}
 NO_WINDOW = {"sparse": "false", "second_threshold": "-inf"}
 MAIN = (
     Variant(DENSE, "dense products, no gradient window", NO_WINDOW),
@@ -82,8 +85,8 @@ MAIN = (
         Variant(f"cap{percent}", f"window, at most {percent} % of a layer active in a step", {"max_activity": cap})
         for percent, cap in ((10, "0.1"), (5, "0.05"), (1, "0.01"))
     ),
-    Variant("feedforward", "window, feed-forward LIF", {"neuron": "lif", "recurrent": "false"}),
-    Variant("recurrent", "window, recurrent LIF", {"neuron": "lif", "recurrent": "true"}),
+    Variant("feedforward", "window, feed-forward LIF", LIF | {"recurrent": "false"}),
+    Variant("recurrent", "window, recurrent LIF", LIF | {"recurrent": "true"}),
     Variant("adlif", "window, recurrent adLIF", {"neuron": "adlif", "recurrent": "true"}),
 )
 WIDTHS = tuple(
@@ -195,7 +198,18 @@ def _block(data: DataSet, part: str, seed: int, root: Path, given: dict[str, str
 def changes(variant: Variant, base: Config) -> dict[str, str]:
     """The settings in which a variant may differ from its base."""
     edge = {} if variant.width is None else {"second_threshold": str(variant.width * base.network.threshold)}
-    return dict(variant.changes) | edge
+    return _what_it_has(variant, base) | dict(variant.changes) | edge
+
+
+def _what_it_has(variant: Variant, base: Config) -> dict[str, str]:
+    """Of the recipe's numbers and learned parameters those that a variant's neuron has too, where it has not all."""
+    network = base.network
+    names = neurons.named(variant.changes.get("neuron", network.neuron)).names
+    of_it = {
+        "neuron_parameters": [given for given in network.neuron_parameters if given.partition("=")[0] in names],
+        "learn": [name for name in network.learn if name in names],
+    }
+    return {key: ",".join(kept) for key, kept in of_it.items() if len(kept) < len(getattr(network, key))}
 
 
 def tables(config: Config) -> dict[str, Any]:
