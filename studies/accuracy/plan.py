@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from spikeloom import neurons
 from spikeloom.checks import require
 from spikeloom.train import recipes, settings
 from spikeloom.train.config import Config
@@ -198,18 +197,7 @@ def _block(data: DataSet, part: str, seed: int, root: Path, given: dict[str, str
 def changes(variant: Variant, base: Config) -> dict[str, str]:
     """The settings in which a variant may differ from its base."""
     edge = {} if variant.width is None else {"second_threshold": str(variant.width * base.network.threshold)}
-    return _what_it_has(variant, base) | dict(variant.changes) | edge
-
-
-def _what_it_has(variant: Variant, base: Config) -> dict[str, str]:
-    """Of the recipe's numbers and learned parameters those that a variant's neuron has too, where it has not all."""
-    network = base.network
-    names = neurons.named(variant.changes.get("neuron", network.neuron)).names
-    of_it = {
-        "neuron_parameters": [given for given in network.neuron_parameters if given.partition("=")[0] in names],
-        "learn": [name for name in network.learn if name in names],
-    }
-    return {key: ",".join(kept) for key, kept in of_it.items() if len(kept) < len(getattr(network, key))}
+    return dict(variant.changes) | edge
 
 
 def tables(config: Config) -> dict[str, Any]:

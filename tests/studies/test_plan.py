@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 
 from spikeloom import InputError
+from spikeloom.data.binning import Binning
+from spikeloom.data.events import Sensor
 from spikeloom.train import recipes
+from spikeloom.train.classifier import Classifier
 from studies.accuracy import plan
 from studies.accuracy.plan import DATA_SETS, DENSE, FSDD, MAIN, NMNIST_SMALL, PLAIN, PLAIN_TORCH, VARIANTS, Job
 
@@ -71,6 +74,13 @@ def test_caps_differ_from_the_recipe_in_nothing_else() -> None:
     for base, *capped in (planned[:4], planned[4:]):
         changed = [plan.differences(plan.tables(base.config), job.config) for job in capped]
         assert changed == [[f"max_activity: none, {cap}"] for cap in (0.1, 0.05, 0.01)]
+
+
+def test_the_neurons_of_every_variant_have_what_its_settings_name() -> None:
+    # A recipe may name parameters that another variant's neuron does not have.
+    for job in jobs(seeds=["0"], parts=["0"]):
+        config = job.config
+        Classifier(config.network, Binning(Sensor(5, 1, 1), config.data.dt_ms, config.data.steps), classes=2)
 
 
 def test_a_selection() -> None:
