@@ -51,6 +51,18 @@ def test_whatever_is_learned_the_neuron_stays_stable(
     assert radius(layer) < 1 + ROUNDING
 
 
+@kinds
+def test_decays_that_are_learned_alone_leave_it_stable(kind: Any) -> None:
+    """The range of `a` shrinks with them: a number that is not learned stays until the end of its range reaches it."""
+    layer = kind(1, 1, learn=("beta", "rho"), a=2.0)
+    assert layer.value("a").item() == 2
+    for shift, stays in ((-1.0, True), (-7.0, False), (7.0, True)):
+        for name in ("beta_shift", "rho_shift"):
+            torch.nn.init.constant_(getattr(layer, name), shift)
+        assert radius(layer) < 1 + ROUNDING
+        assert (layer.value("a").item() == 2) is stays
+
+
 @pytest.mark.parametrize("neuron", [adlif.neuron(), se_adlif.neuron()], ids=lambda neuron: neuron.name)
 def test_the_range_ends_where_stability_does(neuron: Neuron) -> None:
     """Beyond either end there is an eigenvalue outside the unit circle: the range is not a guess."""

@@ -55,6 +55,23 @@ def test_a_recurrent_layer_is_as_good_as_the_reference(kind: str) -> None:
     assert_good(partial(face, kind, recurrent=True, learn=KINDS[kind]().names, sparse=False))
 
 
+def _charged(state, spike, current, p):  # type: ignore[no-untyped-def]
+    capacity, threshold = p
+    after = state[0] * (1.0 - spike) + current / capacity
+    return (after,), after - threshold
+
+
+def test_a_neuron_may_divide_by_its_parameters() -> None:
+    """Also in those that fill up a block of 64: NaN there would spread to what a layer and its inputs sum up."""
+    numbers = (Parameter("capacity", 2.0, low=0.0), Parameter("threshold", 1.0))
+    neuron = Neuron("charged", _charged, ("charge",), numbers)
+    layer = nn.Spiking(5, 3, neuron=neuron, learn=("capacity",), capacity=torch.tensor([1.0, 2.0, 4.0]), sparse=True)
+    spikes, state = layer(binary(6, 2, 5, seed=0, activity=0.5))
+    (spikes.active.sum() + state.values[0].sum()).backward()
+    assert all(bool(p.grad.isfinite().all()) for p in layer.parameters())
+    assert bool(layer.capacity_shift.grad.ne(0).all())
+
+
 @both_routes
 def test_neurons_that_hear_themselves_and_rest(sparse: bool) -> None:
     def make() -> nn.Spiking:

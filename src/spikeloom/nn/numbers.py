@@ -17,6 +17,9 @@ FURTHEST = 14.0
 """How far a shift takes effect: a share of a range stays 1e-6 away from its ends, far more than float32 rounds off, and
 a factor stays below 1.3e6 of what it was."""
 
+INSIDE = 1 - 1e-6
+"""The share of a range whose end moves that a parameter takes at most which is not learned itself."""
+
 
 def per_neuron(name: str, value: float | Tensor, neurons: int) -> Tensor:
     """A setting of all neurons, or of each: a float32 tensor of no dimension or `[N]`.
@@ -48,7 +51,8 @@ class Numbers(nn.Module):
         (-inf, inf):   x + d
 
     where what the sigmoid or exp is taken of goes from -14 to 14, so that no number reaches an end by rounding. Where
-    the upper end depends on other parameters that are learned, x counts as a share of the range it began in.
+    the upper end depends on other parameters that are learned, x counts as a share of the range it began in; a number
+    that is not learned stays what it is, and gives way only to an end that comes down to it.
     """
 
     neuron: Neuron
@@ -118,13 +122,24 @@ class Numbers(nn.Module):
             shift = self._parameters.get(f"{parameter.name}_shift")
             if shift is not None:
                 values[parameter.name] = _moved(parameter, began, values, shift)
+            elif callable(parameter.high) and self.learned:
+                values[parameter.name] = _held(parameter, values)
         return values
 
     def _numbers(self) -> Tensor:
         """The parameters `[P, N]`, N in whole blocks."""
         values = self._values()
-        rows = [self._spread(values[name]) for name in self.neuron.names]
+        rows = [self._filled(values[name]) for name in self.neuron.names]
         return torch.stack(rows) if rows else torch.zeros(0, padded(self.out_features))
+
+    def _filled(self, value: Tensor) -> Tensor:
+        """A number or `[out]` as `[N]`; the neurons that fill up a block are like the first.
+
+        With zeros a step that divides by a parameter would make NaN of them.
+        """
+        numbers = value.expand(self.out_features)
+        missing = padded(self.out_features) - self.out_features
+        return torch.cat((numbers, numbers[:1].detach().expand(missing)))
 
     def _spread(self, value: Tensor) -> Tensor:
         """A number or `[out]` as `[N]`, padded with zeros to whole blocks."""
@@ -175,6 +190,13 @@ def _moved(parameter: Parameter, began: Mapping[str, Tensor], values: Mapping[st
     share = (x - low) / (first - low)
     moved: Tensor = low + (end - low) * torch.sigmoid((share.logit() + shift).clamp(-FURTHEST, FURTHEST))
     return moved
+
+
+@torch.no_grad()
+def _held(parameter: Parameter, values: Mapping[str, Tensor]) -> Tensor:
+    """A parameter that is not learned, below an end that others may have moved towards it."""
+    below: Tensor = parameter.low + INSIDE * (_end(parameter.high, values) - parameter.low)
+    return torch.minimum(values[parameter.name], below)
 
 
 def _factor(shift: Tensor) -> Tensor:
