@@ -111,13 +111,13 @@ def test_what_hears_itself_has_learned_weights_of_its_own() -> None:
 @pytest.mark.parametrize(
     ("make", "size", "keeps"),
     [
-        (partial(nn.LIF, 3, 4), "3-4 feed-forward LIF.zero", ""),
-        (partial(nn.SEAdLIF, 3, 4, recurrent=True), "3-4 recurrent SE-adLIF.zero", ""),
-        (partial(nn.LIF, 3, 4, recurrent="one-to-one"), "3-4 one-to-one recurrent LIF.zero", ""),
-        (partial(nn.LIF, 3, 4, learn=("threshold",)), "3-4 feed-forward LIF.zero", ""),
-        (partial(nn.LIF, 3, 4, learn=("beta", "gain")), "3-4 feed-forward LIF.zero", ", every membrane, every current"),
-        (partial(nn.LIF, 3, 4, refractory=2), "3-4 feed-forward LIF.zero", ", every rest"),
-        (partial(nn.ALIF, 3, 4, learn=("strength",)), "3-4 feed-forward ALIF.zero", ", every adaptation"),
+        (partial(nn.LIF, 3, 4), "3-4 feed-forward LIF", ""),
+        (partial(nn.SEAdLIF, 3, 4, recurrent=True), "3-4 recurrent SE-adLIF", ""),
+        (partial(nn.LIF, 3, 4, recurrent="one-to-one"), "3-4 one-to-one recurrent LIF", ""),
+        (partial(nn.LIF, 3, 4, learn=("threshold",)), "3-4 feed-forward LIF", ""),
+        (partial(nn.LIF, 3, 4, learn=("beta", "gain")), "3-4 feed-forward LIF", ", every membrane, every current"),
+        (partial(nn.LIF, 3, 4, refractory=2), "3-4 feed-forward LIF", ", every rest"),
+        (partial(nn.ALIF, 3, 4, learn=("strength",)), "3-4 feed-forward ALIF", ", every adaptation"),
         (partial(nn.Spiking, 3, 4, neuron=QUADRATIC), "3-4 feed-forward quadratic", ", every membrane, every current"),
     ],
 )
