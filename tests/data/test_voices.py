@@ -7,6 +7,7 @@ import pytest
 from data.test_fsdd import wav
 
 from spikeloom.checks import InputError
+from spikeloom.data import voices
 from spikeloom.data.digits import Digits
 from spikeloom.data.ear import Voice
 from spikeloom.data.fsdd import FSDD
@@ -25,11 +26,11 @@ def recordings(folder: Path, count: int) -> FSDD:
 
 def test_a_voice_is_drawn_once_and_copy_0_is_as_recorded() -> None:
     assert voice_of(7, 0) == Voice()
-    voices = [voice_of(recording, copy) for recording in range(20) for copy in (1, 2)]
-    assert voices == [voice_of(recording, copy) for recording in range(20) for copy in (1, 2)]
-    assert len(set(voices)) == 40
-    assert max(abs(voice.warp - 1) for voice in voices) <= WARP
-    assert 1.5 < np.std([voice.tilt_db for voice in voices]) < 4.5
+    drawn = [voice_of(recording, copy) for recording in range(20) for copy in (1, 2)]
+    assert drawn == [voice_of(recording, copy) for recording in range(20) for copy in (1, 2)]
+    assert len(set(drawn)) == 40
+    assert max(abs(voice.warp - 1) for voice in drawn) <= WARP
+    assert 1.5 < np.std([voice.tilt_db for voice in drawn]) < 4.5
 
 
 def test_copies_of_a_part_are_of_its_recordings_alone(tmp_path: Path) -> None:
@@ -60,3 +61,13 @@ def test_copies_belong_to_the_identity(tmp_path: Path) -> None:
     assert len({dataset.identity, dataset.in_voices(1).identity, dataset.in_voices(2).identity}) == 3
     with pytest.raises(InputError, match="copies: expected 0 or above, got -1"):
         dataset.in_voices(-1)
+
+
+def test_how_voices_are_drawn_belongs_to_the_identity(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a converted copy would be found again that other voices were made for."""
+    dataset = recordings(tmp_path, 1)
+    before = [dataset.in_voices(copies).identity for copies in (0, 2)]
+    monkeypatch.setattr(voices, "WARP", 0.5)
+    plain, voiced = (dataset.in_voices(copies).identity for copies in (0, 2))
+    assert plain == before[0]
+    assert voiced != before[1]

@@ -16,7 +16,7 @@ from spikeloom.checks import InputError, require
 from spikeloom.data.ear import Ear
 from spikeloom.data.events import Events
 from spikeloom.data.identity import of_files
-from spikeloom.data.voices import voice_of
+from spikeloom.data.voices import described, voice_of
 
 CLASSES = 10
 TEST_REPETITIONS = 5  # of each digit and speaker, the first; the rest trains
@@ -114,7 +114,7 @@ class FSDD:
         self.labels: Int64[np.ndarray, "S"] = np.tile([digit for digit, *_ in found], 1 + copies).astype(np.int64)
         self.speakers: Shaped[np.ndarray, "S"] = np.tile([speaker for _, speaker, *_ in found], 1 + copies)
         # Change "fsdd 2" when the same settings make other spikes.
-        self.identity = of_files("fsdd 2", self._files, split=split, ear=self.ear, copies=copies)
+        self.identity = of_files("fsdd 2", self._files, split=split, ear=self.ear, copies=described(copies))
 
     def in_voices(self, copies: int) -> "FSDD":
         """The same recordings, and so many copies of each in made-up voices: sample `copy * recordings + recording`."""

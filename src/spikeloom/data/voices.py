@@ -25,6 +25,11 @@ def voice_of(recording: int, copy: int) -> Voice:
     return Voice(tilt, bow, 1 + rng.uniform(-WARP, WARP))
 
 
+def described(copies: int) -> str | int:
+    """What the voices of so many copies depend on, for an `identity`."""
+    return f"{copies} of {COLOUR_DB} dB and {WARP}" if copies else 0
+
+
 def in_voices(part: Dataset, copies: int) -> Dataset:
     """A part to train on, and so many copies of each of its recordings in other voices.
 
