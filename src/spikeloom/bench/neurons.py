@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from statistics import median
 
 import torch
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -143,7 +144,7 @@ def _empty_cache() -> Iterator[None]:
 
 
 def _print(costs: list[Cost], layer: str, threads: int) -> None:
-    table = Table(title=f"a layer {layer}, forward and backward, {threads} threads, {host.processor()}")
+    table = Table(title=f"a layer {layer}, forward and backward, {threads} threads", box=box.SIMPLE)
     for name in ("neuron", "ms", "of LIF's", "activity", "first step, s", "keeps beside bits and window"):
         table.add_column(name, justify="left" if name in ("neuron", "keeps beside bits and window") else "right")
     for cost in costs:

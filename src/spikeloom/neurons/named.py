@@ -28,10 +28,12 @@ def named(name: str, reset: str = "zero") -> Neuron:
         reset: what a spike does to the membrane; one of your own has its reset in its step, and takes none.
 
     Raises:
-        InputError: no such neuron or file.
+        InputError: no such neuron or file, or a reset beside one of your own.
     """
     file, _, inside = absolute(name).rpartition(":")
     if file.endswith(".py"):
+        wanted, remedy = "zero beside a neuron of your own, whose step has its reset", "leave it out"
+        require(reset == "zero", "reset", wanted, repr(reset), remedy)
         return _from_file(Path(file), inside)
     require(name in KINDS, "neuron", f"one of {', '.join(KINDS)}, or FILE.py:NAME", repr(name))
     return KINDS[name](reset)

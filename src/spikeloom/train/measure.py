@@ -19,12 +19,12 @@ from spikeloom.train.loop import trainer_for
 
 MEASURED_ON = "2 cores of an Intel Xeon with AVX-512 and AMX"
 SAMPLES_PER_S: dict[str, float] = {
-    "digits": 3631.0,
-    "nmnist": 3522.0,
-    "shd": 2528.0,
-    "dvsgesture": 1755.0,
-    "fsdd": 3433.0,
-    "randman": 7163.0,
+    "digits": 3149.0,
+    "nmnist": 3760.0,
+    "shd": 1635.0,
+    "dvsgesture": 1554.0,
+    "fsdd": 1442.0,
+    "randman": 6659.0,
 }
 """By recipe, samples trained on in a second, as `spikeloom recipes --measure --threads 2` printed them there."""
 
