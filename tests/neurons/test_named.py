@@ -103,3 +103,8 @@ def test_a_file_that_cannot_be_run(tmp_path: Path, text: str) -> None:
 def test_a_reset_that_is_not_there() -> None:
     with pytest.raises(InputError, match="reset: expected one of zero, subtract, none, got 'soft'"):
         named("lif", "soft")
+
+
+def test_a_neuron_of_ones_own_takes_no_reset(file: Path) -> None:
+    with pytest.raises(InputError, match="reset: expected zero beside a neuron of your own, .*, got 'subtract'"):
+        named(f"{file}:MINE", "subtract")
