@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from spikeloom import InputError
-from spikeloom.neurons import KINDS, Parameter, lif
+from spikeloom.neurons import KINDS, Neuron, Parameter, lif
 from spikeloom.nn import Spiking
 
 
@@ -21,3 +21,10 @@ def test_a_parameter_has_no_name_of_the_layers_own(name: str) -> None:
 def test_those_of_spikeloom_have_none(name: str) -> None:
     layer = Spiking(3, 4, neuron=KINDS[name](), recurrent="one-to-one", refractory=2)
     assert set(layer.neuron.names) <= dict(layer.named_buffers()).keys()
+
+
+def test_a_window_above_the_margin_of_a_neuron_without_threshold_is_refused() -> None:
+    neuron = Neuron("plain", lambda state, spike, current, p: ((current,), current), ("membrane",), ())
+    message = "second_threshold: expected at most the threshold, 0 of a neuron without one, got 0.9"
+    with pytest.raises(InputError, match=message):
+        Spiking(3, 4, neuron=neuron, second_threshold=0.9)

@@ -106,7 +106,8 @@ class Spiking(Blocked):
         low = self.threshold - 0.1 if second_threshold is None else second_threshold
         self.register_buffer("second_threshold", per_neuron("second_threshold", low, out_features))
         below = bool((self.second_threshold <= self.threshold).all())
-        require(below, "second_threshold", "at most the threshold", second_threshold)
+        edge = "at most the threshold" + ("" if "threshold" in self.neuron.names else ", 0 of a neuron without one")
+        require(below, "second_threshold", edge, second_threshold)
         require(sparse in (True, False, "auto"), "sparse", 'True, False or "auto"', repr(sparse))
         allowed = max_activity is None or 0 < max_activity <= 1
         require(allowed, "max_activity", "None or a number above 0 and up to 1", max_activity)
