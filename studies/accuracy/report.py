@@ -1,15 +1,20 @@
 """docs/results.md, written from the folders of the study's runs."""
 
+import tomllib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from spikeloom.checks import require
+from spikeloom.train import recipes, settings
 from studies.accuracy import claims, figures, tables
 from studies.accuracy import records as read
-from studies.accuracy.plan import DATA_SETS, DENSE, VARIANTS, DataSet
+from studies.accuracy.plan import DATA_SETS, DENSE, VARIANTS, WINDOW, DataSet
 from studies.accuracy.records import Record
 from studies.accuracy.statistics import REACHED
+
+DIVISION = {"path", "pool", "folds", "fold", "hold_out_speaker", "seed", "threads"}
+"""Settings in which the runs of a study differ by themselves."""
 
 HEAD = """\
 # What sparsity costs
@@ -132,8 +137,26 @@ def _network(records: Sequence[Record]) -> str:
     return (
         f"Recipe {records[0].settings['recipe']}: hidden layers of {hidden} neurons, {steps['steps']} steps of "
         f"{steps['dt_ms']:g} ms, {_setting(records, 'training', 'epochs')} epochs. All variants are compared with "
-        f"`{DENSE}`."
+        f"`{DENSE}`.{_unlike_the_recipe(records)}"
     )
+
+
+def _unlike_the_recipe(records: Sequence[Record]) -> str:
+    """In what the base runs differ from the recipe as it is now, and as `spikeloom train` takes it."""
+    base = [record for record in records if WINDOW in record.stands_for][:1]
+    name = records[0].settings["recipe"]
+    if not base or name not in recipes.names():
+        return ""
+    now, then = tomllib.loads(settings.to_toml(recipes.named(name))), base[0].settings
+    differ = [
+        f"{key} {then[section][key]} (now {now[section][key]})"
+        for section in ("data", "network", "training")
+        for key in now[section]
+        if key not in DIVISION and key in then[section] and then[section][key] != now[section][key]
+    ]
+    if not differ:
+        return ""
+    return f" These runs are not of the recipe as it is now: {', '.join(differ)}."
 
 
 def _setting(records: Sequence[Record], section: str, key: str) -> str:

@@ -7,6 +7,7 @@ import pytest
 from studies_folders import write_run
 
 from spikeloom import InputError
+from spikeloom.train import recipes, settings
 from studies.accuracy import records as read
 from studies.accuracy import report
 from studies.accuracy.plan import NMNIST_SMALL, SEEDS, VARIANTS
@@ -107,3 +108,15 @@ def test_a_data_set_that_is_complete_is_said_to_be(tmp_path: Path) -> None:
 def test_no_runs(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="expected at least one finished run of the study, got none; run make study"):
         report.write(tmp_path, tmp_path / "results.md")
+
+
+def test_runs_of_another_recipe_say_so(runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The study may be older than the recipe; its page then names what has changed since."""
+    page, now = tmp_path / "results.md", recipes.nmnist()
+    report.write(runs, page)
+    assert "not of the recipe as it is now" in page.read_text()
+    assert f"steps 100 (now {now.data.steps})" in page.read_text()
+    same = {"steps": "100", "dt_ms": "3.0", "hidden": "256,128", "epochs": "4"}
+    monkeypatch.setattr(recipes, "named", lambda name: settings.override(now, same))
+    report.write(runs, page)
+    assert "not of the recipe" not in page.read_text()
