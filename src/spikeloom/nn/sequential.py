@@ -38,7 +38,7 @@ class Sequential(nn.Module):
             if i > 0:
                 wanted, got = layers[i - 1].out_features, layer.in_features
                 require(got == wanted, f"layer {i + 1}", f"in_features {wanted}, as layer {i} has neurons", got)
-            kind = layer.kind if isinstance(layer, Spiking) else type(layer).__name__
+            kind = layer.kind.partition(".")[0] if isinstance(layer, Spiking) else type(layer).__name__
             name = f"layer {i + 1} ({kind} {layer.in_features}-{layer.out_features})"
             layer.label = name  # type: ignore[assignment]
             self.add_module(str(i), layer)
