@@ -82,8 +82,26 @@ def test_a_sampling_rate_too_low_is_an_error() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"bands": 1}, {"delays": 0}, {"rate": 0.0}, {"rate": 1.5}, {"ramp_db": 0.0}, {"delays": 400}]
+    "wrong",
+    [
+        {"bands": 1},
+        {"delays": 0},
+        {"rate": 0.0},
+        {"rate": 1.5},
+        {"ramp_db": 0.0},
+        {"range_db": float("inf")},
+        {"delay_ms": -1.0},
+        {"delays": 400},
+    ],
 )
 def test_numbers_out_of_range_are_errors(wrong: dict[str, float]) -> None:
     with pytest.raises(InputError):
         replace(SMALL, **wrong)
+
+
+def test_a_frame_is_heard_to_its_end_at_any_sampling_rate() -> None:
+    """At 48 kHz a window has 1,200 samples, more than the shortest transform takes; frame 5 has its middle at 2,400."""
+    sound = np.zeros(4800, np.int16)
+    sound[2400] = 20_000
+    level, _ = replace(SMALL, quiet_db=1000)._levels(sound, 48_000, Voice())
+    assert int(level.mean(1).argmax()) == 5

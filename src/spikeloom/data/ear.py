@@ -1,5 +1,6 @@
 """An ear for voices never heard before: spikes whose rates tell how loud each band is, and how that changes."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ from spikeloom.checks import require
 from spikeloom.data.events import Events, Sensor
 from spikeloom.data.loudness import levels, mel_bank, smoothed, without_tilt, word
 
-SPECTRUM_BINS = 512  # of the Fourier transform: they lie closer than any band is wide
+SPECTRUM_BINS = 512  # of the Fourier transform, at least: at 8 kHz they lie closer than any band is wide
 EDGE_FRAMES = 2  # an edge is what changes from so many frames before to so many after
 
 
@@ -90,7 +91,8 @@ class Ear:
         require(self.delays >= 1, "delays", "at least 1", self.delays)
         require(0 < self.lowest_hz < self.highest_hz, "highest_hz", f"above {self.lowest_hz}", self.highest_hz)
         for name in ("width_mel", "window_ms", "frame_ms", "range_db", "quiet_db", "ramp_db", "edge_db"):
-            require(getattr(self, name) > 0, name, "a number above 0", getattr(self, name))
+            require(0 < getattr(self, name) < math.inf, name, "a number above 0", getattr(self, name))
+        require(0 <= self.delay_ms < math.inf, "delay_ms", "0 or above", self.delay_ms)
         require(0 < self.rate <= 1, "rate", "above 0, up to 1", self.rate)
         require(self.channels < 1 << 15, "channels", "up to 32767", self.channels, "lower bands or delays")
 
@@ -132,8 +134,10 @@ class Ear:
     def _levels(self, samples: np.ndarray, rate_hz: int, voice: Voice) -> tuple[np.ndarray, np.ndarray]:
         """The word's levels `[T, B]`, with their tilt and without."""
         highest = min(self.highest_hz * voice.warp, rate_hz / 2 - 1)  # a band beyond half the rate would be empty
-        bank = mel_bank(self.bands, self.lowest_hz * voice.warp, highest, self.width_mel, rate_hz, SPECTRUM_BINS)
         window, hop = round(rate_hz * self.window_ms / 1000), round(rate_hz * self.frame_ms / 1000)
+        # A transform shorter than the window would leave out the window's end.
+        bins = max(SPECTRUM_BINS, 1 << (window - 1).bit_length())
+        bank = mel_bank(self.bands, self.lowest_hz * voice.warp, highest, self.width_mel, rate_hz, bins)
         level = levels(samples, bank=bank, window=window, hop=hop, range_db=self.range_db)
         level = level[word(level, self.quiet_db)]
         x = np.linspace(-1, 1, self.bands)

@@ -113,8 +113,8 @@ class FSDD:
         self._files = [file for *_, file in found]
         self.labels: Int64[np.ndarray, "S"] = np.tile([digit for digit, *_ in found], 1 + copies).astype(np.int64)
         self.speakers: Shaped[np.ndarray, "S"] = np.tile([speaker for _, speaker, *_ in found], 1 + copies)
-        # Change "fsdd 2" when the same settings make other spikes.
-        self.identity = of_files("fsdd 2", self._files, split=split, ear=self.ear, copies=described(copies))
+        # Change "fsdd 3" when the same settings make other spikes.
+        self.identity = of_files("fsdd 3", self._files, split=split, ear=self.ear, copies=described(copies))
 
     def in_voices(self, copies: int) -> "FSDD":
         """The same recordings, and so many copies of each in made-up voices: sample `copy * recordings + recording`."""
