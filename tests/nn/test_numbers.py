@@ -241,3 +241,10 @@ def test_gradients_of_a_learned_readout(sparse: bool) -> None:
             pooled.setdefault(name, []).append(tuple(y.flatten() for y in trio))
     for name, parts in pooled.items():
         assert_as_good_as(*(torch.cat(part) for part in zip(*parts, strict=True)), name)
+
+
+def test_a_number_out_of_its_range_is_an_error_beside_learned_ones_too() -> None:
+    """One that learned numbers may move against is held below its end later, not when it is given."""
+    for learn in ((), ("beta",)):
+        with pytest.raises(InputError, match="a: expected numbers from -1 to .*, not at an end, got 1000"):
+            nn.AdLIF(4, 5, a=1000.0, learn=learn)

@@ -95,8 +95,10 @@ class Numbers(nn.Module):
             self.register_buffer(parameter.name, _taken(parameter, given, self.out_features, dt_ms))
         self.learned = tuple(name for name in neuron.names if name in learn)
         self._equations = equations(neuron, self.learned).text
+        # As they were given: `_values` holds a number below an end that learned ones move.
+        taken = {name: getattr(self, name) for name in neuron.names}
         for parameter in neuron.parameters:
-            _check_range(parameter, self._values(), learned=parameter.name in self.learned)
+            _check_range(parameter, taken, learned=parameter.name in self.learned)
         for name in self.learned:
             shape = getattr(self, name).shape if learn_per == "layer" else (self.out_features,)
             one, got = learn_per == "neuron" or shape == (), f"{getattr(self, name).numel()} of them"
@@ -128,18 +130,15 @@ class Numbers(nn.Module):
 
     def _numbers(self) -> Tensor:
         """The parameters `[P, N]`, N in whole blocks."""
-        values = self._values()
-        rows = [self._filled(values[name]) for name in self.neuron.names]
-        return torch.stack(rows) if rows else torch.zeros(0, padded(self.out_features))
-
-    def _filled(self, value: Tensor) -> Tensor:
-        """A number or `[out]` as `[N]`; the neurons that fill up a block are like the first.
-
-        With zeros a step that divides by a parameter would make NaN of them.
-        """
-        numbers = value.expand(self.out_features)
-        missing = padded(self.out_features) - self.out_features
-        return torch.cat((numbers, numbers[:1].detach().expand(missing)))
+        values, size = self._values(), padded(self.out_features)
+        if not values:
+            return torch.zeros(0, size)
+        numbers = torch.stack([values[name].expand(self.out_features) for name in self.neuron.names])
+        if size == self.out_features:
+            return numbers
+        # The neurons that fill up a block are like the first: of zeros a step that divides would make NaN.
+        first = numbers[:, :1].detach().expand(-1, size - self.out_features)
+        return torch.cat((numbers, first), 1)
 
     def _spread(self, value: Tensor) -> Tensor:
         """A number or `[out]` as `[N]`, padded with zeros to whole blocks."""
