@@ -41,6 +41,8 @@ class Workload:
         activity: the fraction of input neurons that spike in a step, above 0 and at most 1.
         hidden_activity: the same for every hidden layer; weights are scaled until it holds.
         recurrent: whether hidden layers feed their spikes back to themselves, all to all.
+        chain: whether each neuron behind the first hidden layer follows one of the layer below, so that deep networks of
+            equal layers spike alike in all of them; not with `recurrent`.
         hidden: neurons of the hidden layers; the paper splits 2,942 neurons evenly.
         batch: B.
         beta: decay of hidden membranes.
@@ -59,6 +61,7 @@ class Workload:
     activity: float = 0.015
     hidden_activity: float = 0.015
     recurrent: bool = False
+    chain: bool = False
     hidden: tuple[int, ...] = (1466, 1466)
     batch: int = 48
     beta: float = 0.95
@@ -74,6 +77,7 @@ class Workload:
             value = getattr(self, name)
             remedy = f"write {value / 100:g} for {value:g} %" if 1 < value <= 100 else None
             require(0 < value <= 1, name, "a fraction above 0 and at most 1", value, remedy)
+        require(not (self.chain and self.recurrent), "chain", "False beside recurrent", "True")
 
 
 def workload(case: str, activity: float, hidden_activity: float, *, recurrent: bool) -> Workload:

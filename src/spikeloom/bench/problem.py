@@ -76,15 +76,46 @@ def make(workload: Workload) -> Problem:
     """
     case, generator = workload.case, torch.Generator().manual_seed(workload.seed)
     x = (torch.rand(case.steps, workload.batch, case.inputs, generator=generator) < workload.activity).float()
-    spikes, layers, activations = Spikes.from_dense(x), [], x
+    spikes = Spikes.from_dense(x)
+    layers, activations = scaled_layers(x, workload, generator)
+    readout = scaled_readout(activations, workload, generator)
+    labels = torch.randint(case.classes, (workload.batch,), generator=generator)
+    return Problem(workload, spikes, labels, layers, readout)
+
+
+@torch.no_grad()
+def scaled_layers(x: Tensor, workload: Workload, generator: torch.Generator) -> tuple[tuple[Layer, ...], Tensor]:
+    """The hidden layers, made to spike as often as the workload asks, and the last one's spikes `[T, B, N]`.
+
+    Args:
+        x: `[T, B, I]`, spikes or any numbers.
+        workload: what it asks.
+        generator: of weights.
+
+    Raises:
+        InputError: a layer's activity misses what was asked by more than a fifth.
+    """
+    layers, activations = [], x
     for number, neurons in enumerate(workload.hidden, start=1):
-        layer, activations = _scaled_layer(activations, neurons, workload, generator)
+        scaled = _following_layer if workload.chain and number > 1 else _scaled_layer
+        layer, activations = scaled(activations, neurons, workload, generator)
         _check_activity(layer, number, workload.hidden_activity)
         layers.append(layer)
-    readout = _uniform(case.classes, activations.shape[2], generator)
-    readout /= F.linear(activations.sum(0), readout).std().clamp(min=1e-6) * workload.gain / (1 - workload.readout_beta)
-    labels = torch.randint(case.classes, (workload.batch,), generator=generator)
-    return Problem(workload, spikes, labels, tuple(layers), readout)
+    return tuple(layers), activations
+
+
+@torch.no_grad()
+def scaled_readout(activations: Tensor, workload: Workload, generator: torch.Generator) -> Tensor:
+    """A readout's weights `[C, N]`, whose outputs summed over all steps vary by about 1.
+
+    Args:
+        activations: the last hidden layer's `[T, B, N]`.
+        workload: whose classes and readout.
+        generator: of weights.
+    """
+    readout = _uniform(workload.case.classes, activations.shape[2], generator)
+    deviation = F.linear(activations.sum(0), readout).std().clamp(min=1e-6)
+    return readout / (deviation * workload.gain / (1 - workload.readout_beta))
 
 
 def _scaled_layer(x: Tensor, neurons: int, workload: Workload, generator: torch.Generator) -> tuple[Layer, Tensor]:
@@ -114,6 +145,34 @@ def _scaled_layer(x: Tensor, neurons: int, workload: Workload, generator: torch.
         emitted, window = spikes(factor, mean, batch)
     within = None if recurrent is None else recurrent * factor
     return Layer(factor * (weight + mean * bound), within, _rate(emitted), _rate(window)), emitted
+
+
+def _following_layer(x: Tensor, neurons: int, workload: Workload, generator: torch.Generator) -> tuple[Layer, Tensor]:
+    """A layer as `_scaled_layer` makes it, in which each neuron hears one of the layer below louder than all others.
+
+    In a deep chain of layers with random weights alone, a sample that spikes twice as often as others does so five times
+    as often a layer further on, and after ten layers a few samples hold all spikes. Here the random weights make a fifth
+    of the spikes, and the neuron that is followed the rest: they stay where they are in time and batch.
+    """
+    require(x.shape[2] == neurons, "hidden", "layers of one size in a chain", (x.shape[2], neurons))
+    weight = _uniform(neurons, neurons, generator)
+    product = F.linear(x.flatten(0, 1), weight).view(x.shape)
+    leader = torch.randperm(neurons, generator=generator)
+    followed, target = x[:, :, leader], workload.hidden_activity
+
+    def by_factor(exponent: float) -> float:
+        return _rate(_run(2**exponent * product, None, workload)[0])
+
+    factor = 2 ** bisect(by_factor, target / 5, low=-6.0, high=4.0)
+
+    def spikes(loudness: float) -> tuple[Tensor, Tensor]:
+        return _run(factor * product + loudness * followed, None, workload)
+
+    loudness = bisect(lambda a: _rate(spikes(a)[0]), target, low=0.0, high=4 * workload.threshold / workload.gain)
+    emitted, window = spikes(loudness)
+    weight *= factor
+    weight[torch.arange(neurons), leader] += loudness
+    return Layer(weight, None, _rate(emitted), _rate(window)), emitted
 
 
 def _found(rate: Callable[[float, int], float], target: float, batch: int, *, low: float, high: float) -> float:

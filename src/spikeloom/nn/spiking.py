@@ -17,6 +17,7 @@ from spikeloom.nn.delay import checked_delay, delayed
 from spikeloom.nn.dropout import checked_chance, drop, scaled
 from spikeloom.nn.inputs import check_finite, checked, route_for
 from spikeloom.nn.numbers import per_neuron
+from spikeloom.nn.precision import bf16_wanted
 from spikeloom.nn.state import State
 from spikeloom.ops.arrays import BLOCK, blocks_of, padded, width
 from spikeloom.ops.choice import Route
@@ -142,6 +143,8 @@ class Spiking(Blocked):
         settings = (steps, self.out_features, self._equations, self.surrogate.spec, self.limit, seed)
         weight = scaled(self.weight, chance=self.dropout, training=self.training)
         weights = (weight,) if self.recurrent_weight is None else (weight, self.recurrent_weight)
+        if self.route.sparse and self.recurrent_weight is None:
+            weights = (weight, ops.shadow(weight.detach()) if bf16_wanted(weight.device) else None)
         layer = (*weights, self._padded_bias(), self._numbers(), self._depth(), values, spike)
         if self.route.sparse:
             assert isinstance(x, Spikes)

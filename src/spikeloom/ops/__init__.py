@@ -7,6 +7,7 @@ from spikeloom.ops.product import product
 from spikeloom.ops.readout import readout, readout_dense
 from spikeloom.ops.recurrent import recurrent, recurrent_dense
 from spikeloom.ops.select import select
+from spikeloom.ops.shadow import shadow
 
 __all__ = [
     "capacity",
@@ -18,4 +19,5 @@ __all__ = [
     "recurrent",
     "recurrent_dense",
     "select",
+    "shadow",
 ]

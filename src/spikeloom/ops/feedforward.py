@@ -4,20 +4,31 @@ import torch
 from torch import Tensor
 
 from spikeloom.neurons import from_text
-from spikeloom.ops.arrays import blocks_of, flat, kernels, sample_groups, unsigned
-from spikeloom.ops.scans import Layer, Record, Scanned, Upstream, added_up, parts_for, scan_backward, scan_forward
+from spikeloom.ops.arrays import blocks_of, flat, kernels, unsigned
+from spikeloom.ops.scans import (
+    Layer,
+    Record,
+    Scanned,
+    Upstream,
+    added_up,
+    parts_for,
+    scan_backward,
+    scan_forward,
+    scattered,
+    weights,
+)
 
 SCANNED = (
     "(Tensor active, Tensor ids, Tensor row_start, Tensor spike_count, Tensor last_state, Tensor last_spike, "
     "Tensor dropped, Tensor spikes, Tensor near, Tensor kept, Tensor slope, Tensor entry_end, Tensor history)"
 )
 _FORWARD = (
-    "(Tensor ids, Tensor row_start, Tensor spike_count, Tensor active, Tensor weight, Tensor? bias, Tensor parameters, "
+    "(Tensor ids, Tensor row_start, Tensor spike_count, Tensor active, Tensor weight, Tensor? shadow, Tensor? bias, Tensor parameters, "
     "Tensor depth, Tensor? state, Tensor? spike, int steps, int neurons, str neuron, str surrogate, int limit, "
     "int seed) -> "
 )
 _BACKWARD = (
-    "(Tensor ids, Tensor row_start, Tensor spike_count, Tensor weight, Tensor parameters, Tensor[] record, "
+    "(Tensor ids, Tensor row_start, Tensor spike_count, Tensor weight, Tensor? shadow, Tensor parameters, Tensor[] record, "
     "Tensor? first_spike, Tensor? d_active, Tensor? d_last_state, Tensor? d_last_spike, int steps, int neurons, "
     "str neuron, bool want_input) "
     "-> (Tensor d_input, Tensor d_weight, Tensor d_bias, Tensor d_parameters, Tensor d_state, Tensor d_spike)"
@@ -31,6 +42,7 @@ def feedforward(
     spike_count,
     active,
     weight,
+    shadow,
     bias,
     parameters,
     depth,
@@ -51,6 +63,7 @@ def feedforward(
         spike_count: see `ids`.
         active: see `ids`; the gradient by the inputs comes in its place.
         weight: `[N / 64, I, 64]` float32: block by block, a row for each input.
+        shadow: the weights as `ops.shadow` rounds them, which are read in place of `weight`; or None.
         bias: `[N]` or None; N is rounded up to whole blocks of 64 here and below.
         parameters: `[P, N]`, in the order of the neuron's.
         depth: `[N]`, the margin from which on a neuron is in its gradient window.
@@ -69,7 +82,7 @@ def feedforward(
     layer = Layer(neuron, neurons, steps, parameters, depth, surrogate, limit, seed)
     bias = weight.new_zeros(parameters.shape[1]) if bias is None else bias
     source = kernels("sources").Gathered(
-        flat(weight), weight.shape[1], flat(bias), unsigned(ids), unsigned(row_start), unsigned(spike_count)
+        weights(weight, shadow), weight.shape[1], flat(bias), unsigned(ids), unsigned(row_start), unsigned(spike_count)
     )
     return tuple(scan_forward(source, layer, state, spike, batch=spike_count.shape[0] // steps))
 
@@ -106,6 +119,7 @@ def _fake(
     spike_count,
     active,
     weight,
+    shadow,
     bias,
     parameters,
     depth,
@@ -127,6 +141,7 @@ def feedforward_backward(
     row_start,
     spike_count,
     weight,
+    shadow,
     parameters,
     record,
     first_spike,
@@ -142,17 +157,8 @@ def feedforward_backward(
     layer = Layer(neuron, neurons, steps, parameters, parameters)
     saved = Record(*record)._replace(first_spike=first_spike)
     parts = parts_for(layer, want_input=want_input)
-    groups = sample_groups(weight.shape[0], spike_count.shape[0] // steps)
-    d_weight = weight.new_empty(groups, *weight.shape)
-    d_input = weight.new_empty(parts, ids.shape[0] if want_input else 0)
-    sink = kernels("sources").Scattered(
-        flat(weight),
-        d_weight.numpy().reshape(groups, -1),
-        weight.shape[1],
-        unsigned(ids),
-        unsigned(row_start),
-        unsigned(spike_count),
-        d_input.numpy(),
+    sink, d_weight, d_input = scattered(
+        weight, shadow, ids, row_start, spike_count, steps, parts=parts, want_input=want_input
     )
     others = scan_backward(sink, layer, saved, Upstream(d_active, d_last_state, d_last_spike), parts=parts)
     return added_up(d_input), added_up(d_weight), *others
@@ -164,6 +170,7 @@ def _fake_backward(
     row_start,
     spike_count,
     weight,
+    shadow,
     parameters,
     record,
     first_spike,
@@ -224,18 +231,19 @@ def given_only(ctx, d_weights, d_bias, d_parameters, d_state, d_spike):
 
 
 def _setup(ctx, inputs, output):
-    ids, row_start, spike_count, _, weight, _, parameters = inputs[:7]
-    save_scanned(ctx, inputs, output, first=(ids, row_start, spike_count, weight, parameters))
+    ids, row_start, spike_count, _, weight, shadow, _, parameters = inputs[:8]
+    save_scanned(ctx, inputs, output, first=(ids, row_start, spike_count, weight, shadow, parameters))
 
 
 def _backward(ctx, *upstream):
-    ids, row_start, spike_count, weight, parameters, *record, first_spike = ctx.saved_tensors
+    ids, row_start, spike_count, weight, shadow, parameters, *record, first_spike = ctx.saved_tensors
     want_input = ctx.needs_input_grad[3]
     d_input, d_weight, *d_others = feedforward_backward(
         ids,
         row_start,
         spike_count,
         weight,
+        shadow,
         parameters,
         record,
         first_spike,
@@ -244,7 +252,7 @@ def _backward(ctx, *upstream):
         *ctx.sizes,
         want_input,
     )
-    return None, None, None, d_input if want_input else None, *given_only(ctx, (d_weight,), *d_others)
+    return None, None, None, d_input if want_input else None, *given_only(ctx, (d_weight, None), *d_others)
 
 
 feedforward.register_autograd(_backward, setup_context=_setup)

@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 
 from spikeloom.neurons import from_text
-from spikeloom.ops.arrays import BLOCK, array, block_parts, flat, kernels, run, sample_groups, unsigned, width
+from spikeloom.ops.arrays import BLOCK, array, block_parts, chunk_bounds, flat, kernels, run, sample_groups, unsigned, width
 from spikeloom.ops.dense import by_rows, by_steps, currents, input_gradient, stored, weight_gradient
 from spikeloom.ops.feedforward import fake_gradients
-from spikeloom.ops.scans import Layer, added_up, given
+from spikeloom.ops.scans import Layer, added_up, given, scattered
 
 _LAYER = "Tensor weight, Tensor? bias, Tensor parameters, Tensor? state, int outputs, int steps, str neuron"
 _SAVED = (
@@ -56,8 +56,9 @@ def _run_backward(
     """The gradients by the bias, the parameters and the state before the first step."""
     neurons, equations = layer.parameters.shape[1], layer.equations
     groups = sample_groups(neurons // BLOCK, batch)
-    d_bias, d_state = torch.empty(groups, neurons), torch.empty(equations.states, batch, neurons)
-    d_learned = torch.empty(groups, len(equations.learned), neurons)
+    bounds = chunk_bounds(groups, batch, layer.steps)
+    chunks, d_state = len(bounds) - 1, torch.empty(equations.states, batch, neurons)
+    d_bias, d_learned = torch.empty(chunks, neurons), torch.empty(chunks, len(equations.learned), neurons)
     run(
         kernels("readout").backward,
         width(),
@@ -71,6 +72,7 @@ def _run_backward(
         batch,
         parts,
         groups,
+        bounds,
         array(d_bias),
         array(d_learned),
         array(d_state),
@@ -127,18 +129,9 @@ def readout_backward(
 ):
     """The gradients of `readout`."""
     batch = spike_count.shape[0] // steps
-    groups = sample_groups(weight.shape[0], batch)
     parts = block_parts(weight.shape[0], shared_sums=want_input)
-    d_weight = weight.new_empty(groups, *weight.shape)
-    d_input = weight.new_empty(parts, ids.shape[0] if want_input else 0)
-    sink = kernels("sources").Scattered(
-        flat(weight),
-        d_weight.numpy().reshape(groups, -1),
-        weight.shape[1],
-        unsigned(ids),
-        unsigned(row_start),
-        unsigned(spike_count),
-        d_input.numpy(),
+    sink, d_weight, d_input = scattered(
+        weight, None, ids, row_start, spike_count, steps, parts=parts, want_input=want_input
     )
     layer = Layer(neuron, outputs, steps, parameters, parameters)
     others = _run_backward(sink, layer, history, d_out, d_last_state, batch=batch, parts=parts)

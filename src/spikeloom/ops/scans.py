@@ -14,9 +14,12 @@ from spikeloom.ops.arrays import (
     array,
     block_parts,
     blocks_of,
+    chunk_bounds,
+    flat,
     kernels,
     run,
     sample_groups,
+    scratch,
     spike_words,
     unsigned,
     valid_words,
@@ -209,6 +212,52 @@ class Upstream(NamedTuple):
     last_spike: Tensor | None
 
 
+def scattered(
+    weight: Tensor,
+    shadow: Tensor | None,
+    ids: Tensor,
+    row_start: Tensor,
+    spike_count: Tensor,
+    steps: int,
+    *,
+    parts: int,
+    want_input: bool,
+) -> tuple[Any, Tensor, Tensor]:
+    """A sink for the gradients by weights and inputs of a layer that hears rows of ids.
+
+    Returns:
+        The sink; `[groups, N / 64, I, 64]`, in which the gradients by the weights come; `[parts, K]`, those by the
+        inputs. Both have to be added up.
+    """
+    batch = spike_count.shape[0] // steps
+    groups = sample_groups(weight.shape[0], batch)
+    bounds = chunk_bounds(groups, batch, steps)
+    d_weight = weight.new_empty(groups, *weight.shape)
+    d_input = weight.new_empty(parts, ids.shape[0] if want_input else 0)
+    rows = unsigned(ids), unsigned(row_start), unsigned(spike_count)
+    columns = kernels("columns").Columns(
+        np.empty((len(bounds) - 1, weight.shape[1] + 1), np.uint32), np.empty(ids.shape[0], np.uint32)
+    )
+    run(kernels("columns").list_columns, *rows, bounds, steps, *columns)
+    tables = scratch(torch.get_num_threads() * int(np.diff(bounds).max()) * steps * BLOCK)
+    sink = kernels("sources").Scattered(
+        weights(weight, shadow),
+        array(d_weight).reshape(groups, -1),
+        weight.shape[1],
+        *rows,
+        columns,
+        tables.reshape(torch.get_num_threads(), -1),
+        np.zeros(1, np.int64),
+        array(d_input),
+    )
+    return sink, d_weight, d_input
+
+
+def weights(weight: Tensor, shadow: Tensor | None) -> np.ndarray:
+    """What the gathers of a step read: the weights, or their shadow in bfloat16."""
+    return flat(weight) if shadow is None else unsigned(shadow).reshape(-1)
+
+
 def scan_backward(sink: Any, layer: Layer, record: Record, upstream: Upstream, *, parts: int) -> tuple[Tensor, ...]:
     """Run the adjoint; the sink takes the gradients by the currents.
 
@@ -219,6 +268,7 @@ def scan_backward(sink: Any, layer: Layer, record: Record, upstream: Upstream, *
     (blocks, rows), neurons = record.spikes.shape, layer.parameters.shape[1]
     equations, batch = layer.equations, rows // layer.steps
     groups = sample_groups(blocks, batch)
+    bounds = chunk_bounds(groups, batch, layer.steps)
     kept = record.kept if record.kept.numel() else record.near
     d_active = torch.empty_like(record.slope) if upstream.active is not None else zeros(*record.slope.shape)
     if upstream.active is not None:
@@ -236,7 +286,8 @@ def scan_backward(sink: Any, layer: Layer, record: Record, upstream: Upstream, *
         )
     d_last_state = given(upstream.last_state, equations.states, batch, neurons)
     d_last_spike = given(upstream.last_spike, batch, neurons)
-    d_bias, d_learned = torch.empty(groups, neurons), torch.empty(groups, len(equations.learned), neurons)
+    chunks = len(bounds) - 1
+    d_bias, d_learned = torch.empty(chunks, neurons), torch.empty(chunks, len(equations.learned), neurons)
     d_state, d_spike = torch.empty(equations.states, batch, neurons), torch.empty(batch, neurons)
     run(
         kernels("scan").backward,
@@ -257,6 +308,7 @@ def scan_backward(sink: Any, layer: Layer, record: Record, upstream: Upstream, *
         batch,
         parts,
         groups,
+        bounds,
         array(d_bias),
         array(d_learned),
         array(d_state),

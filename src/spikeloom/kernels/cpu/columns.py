@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from spikeloom.kernels.cpu.bits import trailing_zeros
-from spikeloom.kernels.cpu.compile import inlined
-from spikeloom.kernels.cpu.simd import BLOCK, add, load, store
+from spikeloom.kernels.cpu.bits import take_next, trailing_zeros
+from spikeloom.kernels.cpu.compile import inlined, kernel
+from spikeloom.kernels.cpu.simd import BLOCK, add, full, load, store
 
 
 class Columns(NamedTuple):
@@ -22,6 +22,29 @@ class Columns(NamedTuple):
 
     start: Any
     places: Any
+
+
+@kernel
+def list_columns(counter, ids, row_start, spike_count, bounds, steps, start, places):
+    """List the places of each neuron for all chunks of samples; a task is a chunk.
+
+    Args:
+        counter: shared task counter.
+        ids: [K] uint32.
+        row_start: [R + 1] uint64.
+        spike_count: [R] uint32.
+        bounds: [chunks + 1] int64, the samples at which chunks begin.
+        steps: T.
+        start: [chunks, I + 1] uint32, written.
+        places: [K] uint32, written: row by row of a chunk, counted from its first.
+    """
+    chunk = take_next(counter)
+    while chunk < start.shape[0]:
+        first, end = bounds[chunk], bounds[chunk + 1]
+        columns_of_rows(
+            ids, row_start, spike_count, first, end, steps, steps, start[chunk], places, row_start[first * steps]
+        )
+        chunk = take_next(counter)
 
 
 @inlined
@@ -103,6 +126,21 @@ def add_columns(width, d_weight, row, start, places, base, d):
         end = base + np.uint64(start[i + 1])
         if begin < end:
             total = load(width, d_weight, row)
+            for j in range(begin, end):
+                total = add(total, load(width, d, np.uint64(places[j]) * np.uint64(BLOCK)))
+            store(d_weight, row, total)
+        begin = end
+        row += np.uint64(BLOCK)
+
+
+@inlined
+def sum_columns(width, d_weight, row, start, places, base, d, fresh):
+    """As `add_columns`, but where `fresh` the rows are written whatever they held, those without a spike with zeros."""
+    begin = base
+    for i in range(start.shape[0] - 1):
+        end = base + np.uint64(start[i + 1])
+        if fresh or begin < end:
+            total = full(width, np.float32(0)) if fresh else load(width, d_weight, row)
             for j in range(begin, end):
                 total = add(total, load(width, d, np.uint64(places[j]) * np.uint64(BLOCK)))
             store(d_weight, row, total)

@@ -3,9 +3,9 @@
 import numpy as np
 
 from spikeloom.kernels.cpu.bits import flush_denormals, restore_denormals, take_next
-from spikeloom.kernels.cpu.compile import kernel
-from spikeloom.kernels.cpu.simd import BLOCK, load, store
-from spikeloom.kernels.cpu.sources import add_products, add_to_rows, current
+from spikeloom.kernels.cpu.compile import inlined, kernel
+from spikeloom.kernels.cpu.simd import BLOCK, add, load, store
+from spikeloom.kernels.cpu.sources import add_products, current
 
 
 @kernel
@@ -58,8 +58,16 @@ def backward(
             for r in range(rows):
                 d = load(width, d_outputs, r * neurons + k * BLOCK)
                 begin = row_start[r]
-                add_to_rows(width, d_weight, base, ids, begin, begin + spike_count[r], d)
+                _add_to_rows(width, d_weight, base, ids, begin, begin + spike_count[r], d)
                 if d_input.shape[1] > 0:
                     add_products(weight, base, ids, begin, row_start[r + 1], d, d_input[part])
         part = take_next(counter)
     restore_denormals(control)
+
+
+@inlined
+def _add_to_rows(width, d_weight, base, ids, begin, end, d):
+    """Add a block to the gradient rows of the inputs that spiked."""
+    for i in range(begin, end):
+        at = base + np.uint64(ids[i]) * np.uint64(BLOCK)
+        store(d_weight, at, add(load(width, d_weight, at), d))

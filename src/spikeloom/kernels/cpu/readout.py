@@ -3,7 +3,7 @@
 import numpy as np
 
 from spikeloom.kernels.cpu.bits import flush_denormals, load_first, restore_denormals, store_first, take_next
-from spikeloom.kernels.cpu.compile import kernel
+from spikeloom.kernels.cpu.compile import inlined, kernel
 from spikeloom.kernels.cpu.neuron import (
     add_blocks,
     adjoint,
@@ -16,7 +16,7 @@ from spikeloom.kernels.cpu.neuron import (
     what_is_kept,
 )
 from spikeloom.kernels.cpu.simd import BLOCK, add, full, store
-from spikeloom.kernels.cpu.sources import absorb, clear, current
+from spikeloom.kernels.cpu.sources import absorb, clear, current, settle, table
 
 _ZERO = np.float32(0)
 
@@ -62,8 +62,8 @@ def forward(counter, width, neuron, source, parameters, state, steps, batch, gro
 
 @kernel
 def backward(
-    counter, width, neuron, sink, parameters, history, d_out, d_last_state, steps, batch, parts, groups, d_bias,
-    d_learned, d_state,
+    counter, width, neuron, sink, parameters, history, d_out, d_last_state, steps, batch, parts, groups,
+    bounds, d_bias, d_learned, d_state,
 ):  # fmt: skip
     """Run all blocks backward in time; a task is one part, every `parts`-th block, and one group of samples.
 
@@ -80,33 +80,49 @@ def backward(
         batch: B.
         parts: how many parts the blocks are cut into, whatever the number of threads.
         groups: how many groups the samples are cut into.
-        d_bias: [groups, N] float32, written: the sum of the gradients by the currents.
-        d_learned: [groups, L, N] float32, written: the gradients by the learned parameters.
+        bounds: [chunks + 1] int64, the samples at which chunks begin; each group has as many.
+        d_bias: [chunks, N] float32, written: the sum of the gradients by the currents.
+        d_learned: [chunks, L, N] float32, written: the gradients by the learned parameters.
         d_state: [S, B, N] float32, written: by the states before the first step.
     """
     control = flush_denormals()
     neurons = parameters.shape[1]
-    d_outputs, many = d_out.ravel(), d_out.shape[2]
+    chunks = (len(bounds) - 1) // groups
+    gradients = table(sink)
     task = take_next(counter)
     while task < parts * groups:
         part, group = task // groups, task % groups
-        first, end = batch * group // groups, batch * (group + 1) // groups
+        clear(sink, part, bounds[group * chunks] * steps, bounds[(group + 1) * chunks] * steps)
         for k in range(part, neurons // BLOCK, parts):
-            clear(width, sink, k, part, group, first * steps, end * steps, k == part)
-            at, bias, learned = k * BLOCK, full(width, _ZERO), no_blocks(width, neuron)
-            p = load_parameters(width, neuron, parameters.ravel(), at, neurons)
-            for b in range(first, end):
-                x = load_states(width, neuron, d_last_state.ravel(), b * neurons + at, batch * neurons)
-                for i in range(steps):
-                    t = steps - 1 - i
-                    d_value = load_first(width, d_outputs, (t * batch + b) * many + at, many - at)
-                    r = b * steps + t
-                    kept = load_kept(width, neuron, history.ravel(), r * neurons + at, batch * steps * neurons)
-                    x, _, d, by_learned = adjoint(neuron, x, d_value, full(width, _ZERO), p, kept)
-                    bias, learned = add(bias, d), add_blocks(learned, by_learned)
-                    absorb(width, sink, k, part, group, r, d)
-                store_blocks(d_state.ravel(), b * neurons + at, batch * neurons, x)
-            store(d_bias[group], at, bias)
-            store_blocks(d_learned[group].ravel(), at, neurons, learned)
+            for chunk in range(group * chunks, (group + 1) * chunks):
+                _backward_block(
+                    width, neuron, sink, gradients, parameters.ravel(), history.ravel(), d_out, d_last_state.ravel(),
+                    steps, batch, bounds[chunk], bounds[chunk + 1], part, d_bias[chunk], d_learned[chunk].ravel(),
+                    d_state.ravel(), k, neurons,
+                )  # fmt: skip
+                settle(width, sink, gradients, k, group, chunk, bounds[chunk] * steps, chunk == group * chunks)
         task = take_next(counter)
     restore_denormals(control)
+
+
+@inlined
+def _backward_block(
+    width, neuron, sink, gradients, parameters, history, d_out, d_last_state, steps, batch, first_sample, end_sample,
+    part, d_bias, d_learned, d_state, k, neurons,
+):  # fmt: skip
+    at, bias, learned = k * BLOCK, full(width, _ZERO), no_blocks(width, neuron)
+    d_outputs, many = d_out.ravel(), d_out.shape[2]
+    p = load_parameters(width, neuron, parameters, at, neurons)
+    for b in range(first_sample, end_sample):
+        x = load_states(width, neuron, d_last_state, b * neurons + at, batch * neurons)
+        for i in range(steps):
+            t = steps - 1 - i
+            d_value = load_first(width, d_outputs, (t * batch + b) * many + at, many - at)
+            r = b * steps + t
+            kept = load_kept(width, neuron, history, r * neurons + at, batch * steps * neurons)
+            x, _, d, by_learned = adjoint(neuron, x, d_value, full(width, _ZERO), p, kept)
+            bias, learned = add(bias, d), add_blocks(learned, by_learned)
+            absorb(width, sink, gradients, k, part, first_sample * steps, r, d)
+        store_blocks(d_state, b * neurons + at, batch * neurons, x)
+    store(d_bias, at, bias)
+    store_blocks(d_learned, at, neurons, learned)

@@ -20,7 +20,7 @@ from spikeloom.kernels.cpu.neuron import (
     what_is_kept,
 )
 from spikeloom.kernels.cpu.simd import BLOCK, add, at_least, full, heaviside, load, multiply, select, store
-from spikeloom.kernels.cpu.sources import absorb, clear, current
+from spikeloom.kernels.cpu.sources import absorb, clear, current, settle, table
 
 _ZERO, _ONE = np.float32(0), np.float32(1)
 
@@ -131,12 +131,15 @@ def backward(
     batch,
     parts,
     groups,
+    bounds,
     d_bias,
     d_learned,
     d_state,
     d_spike,
 ):
     """Run all blocks backward in time; a task is one part, every `parts`-th block, and one group of samples.
+
+    A group's samples come in chunks: a block goes through a chunk, then its sink settles what it took in.
 
     Args:
         counter: shared task counter.
@@ -157,32 +160,38 @@ def backward(
         batch: B.
         parts: how many parts the blocks are cut into, whatever the number of threads.
         groups: how many groups the samples are cut into.
-        d_bias: [groups, N] float32, written: the sum of the gradients by the currents.
-        d_learned: [groups, L, N] float32, written: the gradients by the learned parameters.
+        bounds: [chunks + 1] int64, the samples at which chunks begin; each group has as many.
+        d_bias: [chunks, N] float32, written: the sum of the gradients by the currents.
+        d_learned: [chunks, L, N] float32, written: the gradients by the learned parameters.
         d_state: [S, B, N] float32, written: by the states before the first step.
         d_spike: [B, N] float32, written: by the spikes before the first step, through the neuron itself.
     """
     control = flush_denormals()
     blocks, neurons = spikes.shape[0], parameters.shape[1]
+    chunks = (len(bounds) - 1) // groups
+    gradients = table(sink)
     task = take_next(counter)
     while task < parts * groups:
         part, group = task // groups, task % groups
-        first, end = batch * group // groups, batch * (group + 1) // groups
+        clear(sink, part, bounds[group * chunks] * steps, bounds[(group + 1) * chunks] * steps)
         for k in range(part, blocks, parts):
-            clear(width, sink, k, part, group, first * steps, end * steps, k == part)
-            _backward_block(
-                width, neuron, sink, parameters.ravel(), spikes[k], near[k], first_spike[k], entry_end[k], slope,
-                history.ravel(), d_active, d_last_state.ravel(), d_last_spike.ravel(), steps, batch, first, end, part,
-                group, d_bias[group], d_learned[group].ravel(), d_state.ravel(), d_spike.ravel(), k, neurons,
-            )  # fmt: skip
+            for chunk in range(group * chunks, (group + 1) * chunks):
+                first, end = bounds[chunk], bounds[chunk + 1]
+                _backward_block(
+                    width, neuron, sink, gradients, parameters.ravel(), spikes[k], near[k], first_spike[k],
+                    entry_end[k], slope, history.ravel(), d_active, d_last_state.ravel(), d_last_spike.ravel(), steps,
+                    batch, first, end, part, d_bias[chunk], d_learned[chunk].ravel(), d_state.ravel(),
+                    d_spike.ravel(), k, neurons,
+                )  # fmt: skip
+                settle(width, sink, gradients, k, group, chunk, first * steps, chunk == group * chunks)
         task = take_next(counter)
     restore_denormals(control)
 
 
 @inlined
 def _backward_block(
-    width, neuron, sink, parameters, spikes, near, first_spike, entry_end, slope, history, d_active,
-    d_last_state, d_last_spike, steps, batch, first_sample, end_sample, part, group,
+    width, neuron, sink, gradients, parameters, spikes, near, first_spike, entry_end, slope, history, d_active,
+    d_last_state, d_last_spike, steps, batch, first_sample, end_sample, part,
     d_bias, d_learned, d_state, d_spike, k, neurons,
 ):  # fmt: skip
     zero, one = full(width, _ZERO), full(width, _ONE)
@@ -205,7 +214,7 @@ def _backward_block(
                 neuron, x, multiply(expand(width, slope, entry, inside), outer), select(before, one, zero), p, kept
             )
             bias, learned = add(bias, d), add_blocks(learned, by_learned)
-            absorb(width, sink, k, part, group, r, d)
+            absorb(width, sink, gradients, k, part, first_sample * steps, r, d)
         store_blocks(d_state, b * neurons + at, batch * neurons, x)
         store(d_spike, b * neurons + at, s)
     store(d_bias, at, bias)

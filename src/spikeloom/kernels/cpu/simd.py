@@ -18,6 +18,8 @@ from numba.extending import NativeValue, intrinsic, typeof_impl, unbox
 
 BLOCK = 64
 QUAD = 4
+PAIR = 16
+"""How far apart in a block the two numbers of a packed word are."""
 _FLOAT, _I1, _I32, _I64 = ir.FloatType(), ir.IntType(1), ir.IntType(32), ir.IntType(64)
 FAST = ("contract",)
 
@@ -136,14 +138,35 @@ def full(typing, width, number):
     return BlockType(width.lanes)(width, number), generate
 
 
+def loaded(context, builder: ir.IRBuilder, array, value, index, lanes) -> list[ir.Value]:
+    """The vectors of a block of 64 numbers: float32, or bfloat16 packed in pairs, which are widened.
+
+    A packed block is 32 words of 32 bits. Words 0 to 15 hold numbers 0 to 15 in their low halves and 16 to 31 in their
+    high ones, words 16 to 31 likewise the numbers from 32 on: so one shift and one mask widen a vector of words to two
+    whole vectors of numbers, whatever its length.
+    """
+    if array.dtype == types.float32:
+        pointers = block_pointers(context, builder, array, value, index, lanes)
+        return [builder.load(pointer, align=4) for pointer in pointers]
+    first = builder.gep(context.make_array(array)(context, builder, value).data, [builder.lshr(index, _I64(1))])
+    words, floats = ir.VectorType(_I32, lanes), ir.VectorType(_FLOAT, lanes)
+    parts: list[ir.Value] = [None] * (BLOCK // lanes)
+    for word in range(0, BLOCK // 2, lanes):
+        pair = builder.load(builder.bitcast(builder.gep(first, [_I64(word)]), words.as_pointer()), align=4)
+        low = builder.shl(pair, ir.Constant(words, [16] * lanes))
+        high = builder.and_(pair, ir.Constant(words, [0xFFFF0000] * lanes))
+        at = (word // PAIR * 2 * PAIR + word % PAIR) // lanes
+        parts[at], parts[at + PAIR // lanes] = (builder.bitcast(half, floats) for half in (low, high))
+    return parts
+
+
 @intrinsic
 def load(typing, width, array, index):
-    """The 64 numbers of a flat array from `index` on."""
+    """The 64 numbers of a flat array from `index` on: float32, or packed bfloat16 with `index` a multiple of 64."""
 
     def generate(context, builder, signature, arguments):
         at = at_index(context, builder, signature, arguments, 2)
-        pointers = block_pointers(context, builder, array, arguments[1], at, width.lanes)
-        return pack(builder, [builder.load(pointer, align=4) for pointer in pointers])
+        return pack(builder, loaded(context, builder, array, arguments[1], at, width.lanes))
 
     return BlockType(width.lanes)(width, array, index), generate
 
@@ -239,9 +262,8 @@ def _dots(context, builder: ir.IRBuilder, signature, arguments, totals: list[ir.
     vector, factors, sums = ir.VectorType(_FLOAT, block.lanes), parts_of(builder, arguments[-1]), []
     for place, total in enumerate(totals, start=first + 1):
         at = at_index(context, builder, signature, arguments, place)
-        pointers = block_pointers(context, builder, signature.args[first], arguments[first], at, block.lanes)
-        for pointer, factor in zip(pointers, factors, strict=True):
-            row = builder.load(pointer, align=4)
+        rows = loaded(context, builder, signature.args[first], arguments[first], at, block.lanes)
+        for row, factor in zip(rows, factors, strict=True):
             fused = [row, factor, total] if total is not None else None
             total = call(builder, f"llvm.fma.v{block.lanes}f32", vector, fused) if fused else builder.fmul(row, factor)
         sums.append(total)

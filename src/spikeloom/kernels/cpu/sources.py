@@ -1,8 +1,9 @@
 """Where a neuron's currents come from, and where the gradients by them go.
 
 `Gathered` sums the weight rows of the inputs that spiked; `Stored` reads currents that a dense product made. Backward,
-`Scattered` adds to the weight gradient's rows of the inputs that spiked and takes inner products with the weight rows
-of the inputs in their window; `Written` stores the gradients for dense products.
+`Scattered` takes inner products with the weight rows of the inputs in their window, and keeps a block's gradients of
+some samples in the cache until it sums them for each input that spiked; `Written` stores the gradients for dense
+products.
 """
 
 from typing import Any, NamedTuple
@@ -11,14 +12,20 @@ import numpy as np
 from numba import types
 from numba.extending import overload
 
+from spikeloom.kernels.cpu.bits import take_next
+from spikeloom.kernels.cpu.columns import sum_columns
 from spikeloom.kernels.cpu.compile import inlined
-from spikeloom.kernels.cpu.simd import BLOCK, add, add_first, add_quad, dot4, full, load, store
+from spikeloom.kernels.cpu.simd import BLOCK, add, add_first, add_quad, dot4, load, store
 
 _ZERO = np.float32(0)
 
 
 class Gathered(NamedTuple):
-    """Currents from ids: `weight` flat [N / 64, I, 64], `bias` [N], the input's `ids`, `row_start`, `spike_count`."""
+    """Currents from ids.
+
+    `weight` is flat [N / 64, I, 64] float32 or bfloat16 packed in pairs (see `simd.load`), `inputs` I, `bias` [N];
+    `ids`, `row_start` and `spike_count` are the input's.
+    """
 
     weight: Any
     inputs: Any
@@ -38,8 +45,10 @@ class Stored(NamedTuple):
 class Scattered(NamedTuple):
     """Gradients by weights and inputs.
 
-    `d_weight` is [groups, flat N / 64, I, 64], one for each group of samples; `d_input` [parts, K], one row for each
-    part of the blocks, or [parts, 0] where no gradient by the input is wanted. Both are added up by the caller.
+    `weight` to `spike_count` as in `Gathered`, and the input's `columns` by chunks of samples. `tables` [threads,
+    rows * 64] is room for a block's gradients in a chunk, `taken` [1] counts who took one. `d_weight` is [groups,
+    flat N / 64, I, 64], one for each group of samples; `d_input` [parts, K], one row for each part of the blocks, or
+    [parts, 0] where no gradient by the input is wanted. Both are added up by the caller.
     """
 
     weight: Any
@@ -48,6 +57,9 @@ class Scattered(NamedTuple):
     ids: Any
     row_start: Any
     spike_count: Any
+    columns: Any
+    tables: Any
+    taken: Any
     d_input: Any
 
 
@@ -74,12 +86,20 @@ def ready(width, source, currents, first_row, rows, k, r):
     """The currents of block `k` in row `r`, which `ahead` made ready with the same rows."""
 
 
-def clear(width, sink, k, part, group, first_row, end_row, first):
-    """Make a sink ready for block `k` and a group of rows; `first` where `k` is the first block of its part."""
+def table(sink):
+    """Memory of this worker's own for a block's gradients in a chunk, if the sink needs it."""
 
 
-def absorb(width, sink, k, part, group, r, d):
-    """Take in the gradients by the currents of block `k` in row `r`."""
+def clear(sink, part, first_row, end_row):
+    """Make a sink ready for the first block of a part, in a chunk of rows."""
+
+
+def absorb(width, sink, gradients, k, part, first_row, r, d):
+    """Take in the gradients by the currents of block `k` in row `r`, of the chunk that begins with `first_row`."""
+
+
+def settle(width, sink, gradients, k, group, chunk, first_row, fresh):
+    """Sum what was taken in of block `k` in a chunk; `fresh` where it is the group's first chunk."""
 
 
 def _is(argument, kind: type) -> bool:
@@ -92,14 +112,6 @@ def gather(width, total, weight, base, ids, begin, end):
     for i in range(begin, end):
         total = add(total, load(width, weight, base + np.uint64(ids[i]) * np.uint64(BLOCK)))
     return total
-
-
-@inlined
-def add_to_rows(width, d_weight, base, ids, begin, end, d):
-    """Add a block to the gradient rows of the inputs that spiked."""
-    for i in range(begin, end):
-        at = base + np.uint64(ids[i]) * np.uint64(BLOCK)
-        store(d_weight, at, add(load(width, d_weight, at), d))
 
 
 @inlined
@@ -163,32 +175,52 @@ def _ready(width, source, currents, first_row, rows, k, r):
     return lambda width, source, currents, first_row, rows, k, r: current(width, source, k, r)
 
 
+@overload(table)
+def _table(sink):
+    if _is(sink, Scattered):
+        return lambda sink: sink.tables[take_next(sink.taken)]
+    return lambda sink: np.empty(0, np.float32)
+
+
 @overload(clear)
-def _clear(width, sink, k, part, group, first_row, end_row, first):
+def _clear(sink, part, first_row, end_row):
     if _is(sink, Scattered):
 
-        def scattered(width, sink, k, part, group, first_row, end_row, first):
-            zero, base = full(width, _ZERO), (group * sink.d_weight.shape[1]) + k * sink.inputs * BLOCK
-            flat = sink.d_weight.ravel()
-            for i in range(sink.inputs):
-                store(flat, base + i * BLOCK, zero)
-            if first and sink.d_input.shape[1] > 0:
+        def scattered(sink, part, first_row, end_row):
+            if sink.d_input.shape[1] > 0:
                 sink.d_input[part, sink.row_start[first_row] : sink.row_start[end_row]] = _ZERO
 
         return scattered
-    return lambda width, sink, k, part, group, first_row, end_row, first: None
+    return lambda sink, part, first_row, end_row: None
 
 
 @overload(absorb)
-def _absorb(width, sink, k, part, group, r, d):
+def _absorb(width, sink, gradients, k, part, first_row, r, d):
     if _is(sink, Scattered):
 
-        def scattered(width, sink, k, part, group, r, d):
-            base = np.uint64(k * sink.inputs * BLOCK)
-            begin = sink.row_start[r]
-            add_to_rows(width, sink.d_weight[group], base, sink.ids, begin, begin + sink.spike_count[r], d)
+        def scattered(width, sink, gradients, k, part, first_row, r, d):
+            store(gradients, (r - first_row) * BLOCK, d)
             if sink.d_input.shape[1] > 0:
-                add_products(sink.weight, base, sink.ids, begin, sink.row_start[r + 1], d, sink.d_input[part])
+                base = np.uint64(k * sink.inputs * BLOCK)
+                add_products(
+                    sink.weight, base, sink.ids, sink.row_start[r], sink.row_start[r + 1], d, sink.d_input[part]
+                )
 
         return scattered
-    return lambda width, sink, k, part, group, r, d: store(sink.d_current, r * sink.neurons + k * BLOCK, d)
+    return lambda width, sink, gradients, k, part, first_row, r, d: store(
+        sink.d_current, r * sink.neurons + k * BLOCK, d
+    )
+
+
+@overload(settle)
+def _settle(width, sink, gradients, k, group, chunk, first_row, fresh):
+    if _is(sink, Scattered):
+
+        def scattered(width, sink, gradients, k, group, chunk, first_row, fresh):
+            sum_columns(
+                width, sink.d_weight[group], np.uint64(k * sink.inputs * BLOCK), sink.columns.start[chunk],
+                sink.columns.places, sink.row_start[first_row], gradients, fresh,
+            )  # fmt: skip
+
+        return scattered
+    return lambda width, sink, gradients, k, group, chunk, first_row, fresh: None
