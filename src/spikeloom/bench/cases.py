@@ -41,8 +41,8 @@ class Workload:
         activity: the fraction of input neurons that spike in a step, above 0 and at most 1.
         hidden_activity: the same for every hidden layer; weights are scaled until it holds.
         recurrent: whether hidden layers feed their spikes back to themselves, all to all.
-        chain: whether each neuron behind the first hidden layer follows one of the layer below, so that deep networks of
-            equal layers spike alike in all of them; not with `recurrent`.
+        chain: whether each neuron behind the first hidden layer follows one of the layer below, so that deep networks
+            of equal layers spike alike in all of them; not with `recurrent`.
         hidden: neurons of the hidden layers; the paper splits 2,942 neurons evenly.
         batch: B.
         beta: decay of hidden membranes.

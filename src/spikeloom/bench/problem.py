@@ -150,9 +150,9 @@ def _scaled_layer(x: Tensor, neurons: int, workload: Workload, generator: torch.
 def _following_layer(x: Tensor, neurons: int, workload: Workload, generator: torch.Generator) -> tuple[Layer, Tensor]:
     """A layer as `_scaled_layer` makes it, in which each neuron hears one of the layer below louder than all others.
 
-    In a deep chain of layers with random weights alone, a sample that spikes twice as often as others does so five times
-    as often a layer further on, and after ten layers a few samples hold all spikes. Here the random weights make a fifth
-    of the spikes, and the neuron that is followed the rest: they stay where they are in time and batch.
+    In a deep chain of layers with random weights alone, a sample that spikes more often than others does so even more
+    a layer further on, until a few samples hold all spikes. Here the random weights make a fifth of the spikes, and the
+    neuron that is followed the rest: they stay where they are in time and batch.
     """
     require(x.shape[2] == neurons, "hidden", "layers of one size in a chain", (x.shape[2], neurons))
     weight = _uniform(neurons, neurons, generator)

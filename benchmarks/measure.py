@@ -1,0 +1,201 @@
+"""One case, measured: all implementations alive at once, and stepped in turns so that only one works at a time."""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median, quantiles
+
+import psutil
+
+from benchmarks import peak
+from benchmarks.implementations import Implementation
+from benchmarks.process import Child, Failed
+
+MISS = 0.2
+"""How far, as a fraction of what is stated, a hidden layer's activity may lie off."""
+
+PAUSE_S = 0.25
+"""Between two turns: OpenMP's threads spin for a while after their work, and would slow the next one's."""
+
+SLOW_S = 2.0
+"""Beside a step that takes longer, what caches hold is nothing."""
+
+SCARCE = 0.3
+"""Below this share of free memory, children hand back after each turn what they do not use."""
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How long to measure.
+
+    Args:
+        rounds: turns of each implementation.
+        turn_s: a turn takes about so long where steps are fast; a step at least.
+        most: steps of a turn at most.
+        peer_s: an implementation whose steps take longer in sum has fewer turns, at least one.
+        build_limit_s: for building, compiling and warming up.
+    """
+
+    rounds: int = 5
+    turn_s: float = 0.5
+    most: int = 10
+    peer_s: float = 20.0
+    build_limit_s: float = 900.0
+
+
+QUICK = Effort(rounds=3, turn_s=0.2, most=5, peer_s=3.0, build_limit_s=60.0)
+
+
+@dataclass
+class Measured:
+    """What came out for one implementation.
+
+    Args:
+        version: of its packages.
+        number_type: of its products.
+        note: what differs in it.
+        activity: of each hidden layer.
+        seconds: of each step.
+        peak_bytes: of a step beyond weights, gradients and moments; None where not measured.
+    """
+
+    version: str
+    number_type: str
+    note: str
+    activity: list[float]
+    seconds: list[float] = field(default_factory=list)
+    peak_bytes: int | None = None
+
+    @property
+    def median_ms(self) -> float:
+        """The median of its steps."""
+        return 1e3 * median(self.seconds)
+
+    @property
+    def quartiles_ms(self) -> tuple[float, float]:
+        """The first and third quartile of its steps."""
+        if len(self.seconds) < 2:
+            return self.median_ms, self.median_ms
+        first, _, third = quantiles(self.seconds, n=4, method="inclusive")
+        return 1e3 * first, 1e3 * third
+
+
+Tell = Callable[[str], None]
+
+
+def measure(
+    case: Path, implementations: Sequence[Implementation], *, stated: float, threads: int, effort: Effort, tell: Tell
+) -> tuple[dict[str, Measured], dict[str, str]]:
+    """Time the steps of implementations of a case.
+
+    Args:
+        case: its file.
+        implementations: which.
+        stated: the activity that each hidden layer must have.
+        threads: of each.
+        effort: how long to measure.
+        tell: called with what is done now.
+
+    Returns:
+        What was measured by implementation, and of the others why not.
+    """
+    left_out: dict[str, str] = {}
+    # Their imports overlap; from the first build on, only one works at a time.
+    children = [Child(one, case, threads) for one in implementations]
+    try:
+        alive, found = {}, {}
+        for child in children:
+            name = child.implementation.name
+            tell(f"{name}: building")
+            try:
+                found[name] = _built(child, stated, effort)
+                alive[name] = child
+            except Failed as failure:
+                left_out[name] = str(failure)
+                child.close()
+        _in_turns(alive, found, left_out, effort, tell)
+    finally:
+        for child in children:
+            child.close()
+    return {name: one for name, one in found.items() if name not in left_out}, left_out
+
+
+def _built(child: Child, stated: float, effort: Effort) -> Measured:
+    """Have it built, and its activity checked."""
+    about = child.ask("build", effort.build_limit_s)
+    if "unsupported" in about:
+        raise Failed(about["unsupported"])
+    if not about["flushed"]:
+        raise Failed("denormal numbers are not flushed in all threads")
+    activity = child.ask("activity", effort.build_limit_s)["activity"]
+    child.ask("trim", effort.build_limit_s)
+    check_activity(activity, stated)
+    one = Measured(about["version"], about["number_type"], about["note"], activity)
+    one.seconds.append(about["seconds"][-1])  # how long a step takes, until it is measured
+    return one
+
+
+def check_activity(activity: Sequence[float], stated: float) -> None:
+    """Refuse a run whose layers spike more or less often than stated.
+
+    Raises:
+        Failed: a layer is off by more than `MISS`.
+    """
+    for number, rate in enumerate(activity, start=1):
+        if not abs(rate - stated) <= MISS * stated:
+            raise Failed(f"refused: layer {number} spikes at {rate:.3%}, {stated:.2%} within {MISS:.0%} is stated")
+
+
+def _in_turns(
+    children: dict[str, Child], found: dict[str, Measured], left_out: dict[str, str], effort: Effort, tell: Tell
+) -> None:
+    """Time the children, one after the other, some steps each, until all have had their turns."""
+    typical = {name: found[name].seconds.pop() for name in children}
+    turns = {name: turns_of(typical[name], effort) for name in children}
+    for number in range(effort.rounds):
+        for name in [name for name in children if name not in left_out and number in turns[name]]:
+            tell(f"{name}: round {number + 1} of {effort.rounds}")
+            time.sleep(PAUSE_S)
+            try:
+                found[name].seconds += _turn(children[name], typical[name], effort)
+            except Failed as failure:
+                left_out[name] = str(failure)
+
+
+def turns_of(step_s: float, effort: Effort) -> list[int]:
+    """In which rounds an implementation takes its turn: all, or fewer, spread evenly, where its steps are slow."""
+    count = max(1, min(effort.rounds, round(effort.peer_s / (2 * step_s))))
+    return sorted({round((i + 0.5) * effort.rounds / count - 0.5) for i in range(count)})
+
+
+def _turn(child: Child, step_s: float, effort: Effort) -> list[float]:
+    """The seconds of a turn's steps.
+
+    A fast one takes a step first that is not counted: the implementation before left its own data in the caches.
+    """
+    times, uncounted = max(1, min(effort.most, round(effort.turn_s / step_s))), int(step_s < SLOW_S)
+    limit_s = 60 + 20 * step_s * (times + uncounted)
+    seconds: list[float] = child.ask("step", limit_s, times=times + uncounted)["seconds"]
+    if psutil.virtual_memory().available < SCARCE * psutil.virtual_memory().total:
+        child.ask("trim", limit_s)
+    return seconds[uncounted:]
+
+
+def memory(
+    case: Path, implementations: Iterable[Implementation], *, threads: int, effort: Effort, tell: Tell
+) -> dict[str, int]:
+    """Peak bytes of a step by implementation, each in a process of its own; those that fail are left out."""
+    found = {}
+    for one in implementations:
+        tell(f"{one.name}: memory")
+        child = Child(one, case, threads, peak.ENVIRONMENT)
+        try:
+            measured = child.ask("memory", effort.build_limit_s).get("bytes")
+        except Failed:
+            continue
+        finally:
+            child.close()
+        if measured is not None:
+            found[one.name] = measured
+    return found

@@ -1,0 +1,1 @@
+"""One adapter a file: what each implementation makes of a case."""

@@ -1,0 +1,121 @@
+"""Rows of results: one file of JSON lines a family of cases, and beside them why implementations have no row."""
+
+import json
+import subprocess
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from benchmarks.case import Case
+from benchmarks.implementations import ROOT
+from benchmarks.measure import Measured
+from spikeloom.bench import host
+
+RESULTS = ROOT / "benchmarks" / "results"
+PARTIAL = RESULTS / "partial"
+"""Where runs of some implementations or of few steps go, which are in nobody's way and in no table."""
+
+LEFT_OUT = "left_out.json"
+
+Row = dict[str, Any]
+
+
+def machine() -> str:
+    """The processor's name and how many processors the process may use."""
+    return f"{host.processor()}, {host.cores()} cores"
+
+
+def commit() -> str:
+    """The commit that is measured; `+` behind it where files have changed since."""
+
+    def git(*arguments: str) -> str:
+        done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+        return done.stdout.strip()
+
+    # Results that are written now change nothing of what is measured.
+    changed = git("status", "--porcelain", "--untracked-files=no", "--", "src", "benchmarks/*.py", "benchmarks/peers")
+    return (git("rev-parse", "--short=10", "HEAD") or "unknown") + ("+" if changed else "")
+
+
+def now() -> str:
+    """The time, in UTC, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def row(case: Case, name: str, one: Measured, *, threads: int, date: str) -> Row:
+    """What was measured of an implementation, as a row: times in ms, activities as fractions.
+
+    Args:
+        case: what was measured.
+        name: the implementation's.
+        one: its figures.
+        threads: it had.
+        date: when the case's run began, which all rows of a run share.
+    """
+    return {
+        "case": case.name,
+        "implementation": name,
+        "version": one.version,
+        "number_type": one.number_type,
+        "layers": case.layers,
+        "activity_input": _rounded(float(case.x.count_nonzero()) / case.x.numel()),
+        "activity_hidden": [_rounded(rate) for rate in one.activity],
+        "median_ms": _rounded(one.median_ms),
+        "quartiles_ms": [_rounded(value) for value in one.quartiles_ms],
+        "steps_timed": len(one.seconds),
+        "peak_bytes": one.peak_bytes,
+        "threads": threads,
+        "machine": machine(),
+        "commit": commit(),
+        "date": date,
+        "note": one.note,
+    }
+
+
+def write(folder: Path, case: str, rows: Sequence[Row], left_out: dict[str, str]) -> Path:
+    """Put a run's rows in place of those that the case had on this machine; returns their file.
+
+    Args:
+        folder: of the results.
+        case: its name.
+        rows: of one run.
+        left_out: implementations without a row, and why.
+    """
+    file = folder / f"{case.partition('/')[0]}.jsonl"
+    kept = [one for one in read_file(file) if (one["case"], one["machine"]) != (case, machine())]
+    _replace(file, "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in [*kept, *rows]))
+    reasons = read_left_out(folder)
+    reasons[case] = left_out
+    _replace(folder / LEFT_OUT, json.dumps(reasons, indent=1, ensure_ascii=False, sort_keys=True) + "\n")
+    return file
+
+
+def read(folder: Path) -> list[Row]:
+    """All rows of a folder."""
+    return [one for file in sorted(folder.glob("*.jsonl")) for one in read_file(file)]
+
+
+def read_file(file: Path) -> list[Row]:
+    """The rows of a file; none if it is not there."""
+    if not file.is_file():
+        return []
+    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
+
+
+def read_left_out(folder: Path) -> dict[str, dict[str, str]]:
+    """By case and implementation, why there is no row."""
+    file = folder / LEFT_OUT
+    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+
+
+def _replace(file: Path, text: str) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    part = file.with_suffix(".part")
+    part.write_text(text, encoding="utf-8")
+    part.replace(file)
+
+
+def _rounded(value: float) -> float:
+    """Four significant digits: none of these figures has more."""
+    return float(f"{value:.4g}")

@@ -1,0 +1,203 @@
+"""Run the benchmark: `make bench`, or `python -m benchmarks.run --help`."""
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from benchmarks import cases, files, green, implementations, measure, rows
+from benchmarks.cases import Spec
+from benchmarks.implementations import PEERS_PYTHON, Implementation, is_ours
+from benchmarks.measure import QUICK, Effort
+from spikeloom import InputError
+from spikeloom.bench import host
+from spikeloom.checks import require
+
+EXAMPLES = """\
+examples:
+  python -m benchmarks.run --list
+  python -m benchmarks.run                                            the cases that a promise hangs on, all peers
+  python -m benchmarks.run --case all
+  python -m benchmarks.run --case paper-layers-b/nmnist/2/1.5 --peers 'ours_sparse,torch_*' --quick
+  python -m benchmarks.run --case 'paper-layers-b/*/2' --skip-done
+
+Rows go to benchmarks/results/*.jsonl; those of --peers or --quick to benchmarks/results/partial, unless --out says
+where. `make bench-report` makes docs/benchmarks.md of them.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure what the command line asks for; 0, or 2 where it asks for what there is not."""
+    options = _parser().parse_args(arguments)
+    try:
+        if options.list:
+            _list()
+        else:
+            _run(options)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.run",
+        description="Measure training steps of spikeloom beside its peers.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--list", action="store_true", help="print what there is, and measure nothing")
+    parser.add_argument("--case", default="demanded", help="names or patterns by commas; default: demanded")
+    parser.add_argument("--peers", default="all", help="names or patterns by commas; default: all")
+    parser.add_argument("--quick", action="store_true", help="few steps, short limits, no memory")
+    parser.add_argument("--skip-done", action="store_true", help="leave out cases that have rows already")
+    parser.add_argument("--no-memory", action="store_true", help="measure time alone")
+    parser.add_argument("--rounds", type=int, help=f"turns of each implementation; default: {Effort().rounds}")
+    parser.add_argument("--threads", type=int, help="of everything; default: all processors")
+    parser.add_argument("--out", type=Path, help="the folder of the results")
+    parser.add_argument("--made", type=Path, help="a folder in which cases are kept once made, to be taken again")
+    parser.add_argument("--peers-python", type=Path, default=PEERS_PYTHON, help="the Python of the peers' environment")
+    return parser
+
+
+def _list() -> None:
+    console, table = Console(), Table("case", "layers", "steps", "batch", "input", "hidden", "optimiser", "demanded")
+    for spec in cases.every():
+        work = spec.workload
+        classes = [work.case.classes] if work.case.classes else []
+        layers = _shortened([work.case.inputs, *work.hidden, *classes])
+        of_input = "numbers" if spec.gaussian else f"{work.activity:.1%}"
+        marks = ("yes" if spec.demanded else "",)
+        own = (spec.name, layers, str(work.case.steps), str(work.batch), of_input, f"{work.hidden_activity:.1%}")
+        table.add_row(*own, spec.optimizer, *marks)
+    console.print(table)
+    console.print("implementations: " + ", ".join(one.name for one in implementations.every()))
+
+
+def _shortened(layers: list[int]) -> str:
+    middle = layers[1:-1]
+    if len(middle) > 5:
+        return f"{layers[0]}-{middle[0]}x{len(middle)}-{layers[-1]}"
+    return "-".join(map(str, layers))
+
+
+def _run(options: argparse.Namespace) -> None:
+    threads = host.cores() if options.threads is None else options.threads
+    require(1 <= threads <= host.cores(), "threads", f"from 1 to {host.cores()}, the processors here", threads)
+    require(options.rounds is None or options.rounds >= 1, "rounds", "at least 1", options.rounds)
+    default = QUICK if options.quick else Effort()
+    effort = default if options.rounds is None else replace(default, rounds=options.rounds)
+    chosen = implementations.select(options.peers, options.peers_python)
+    specs = cases.select(options.case)
+    folder = options.out or (rows.PARTIAL if options.quick or options.peers != "all" else rows.RESULTS)
+    if options.skip_done:
+        done = {row["case"] for row in rows.read(folder) if row["machine"] == rows.machine()}
+        specs = [spec for spec in specs if spec.name not in done]
+    console = Console()
+    chosen, red = _green(chosen, console)
+    plan = Plan(chosen, red, threads, effort, not (options.quick or options.no_memory), folder)
+    with _kept(options.made) as made, _progress(console) as progress:
+        task = progress.add_task("", total=len(specs))
+        for spec in specs:
+            _run_case(spec, plan, made, progress, task)
+            progress.advance(task)
+    console.print(f"rows are in {folder}", highlight=False)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is done with every case.
+
+    Args:
+        implementations: what is timed.
+        red: implementations that are not, since they are wrong, and what is wrong.
+        threads: of each.
+        effort: how long to measure.
+        memory: whether memory is measured, in cases that ask for it.
+        folder: of the results.
+    """
+
+    implementations: list[Implementation]
+    red: dict[str, str]
+    threads: int
+    effort: Effort
+    memory: bool
+    folder: Path
+
+
+def _green(chosen: list[Implementation], console: Console) -> tuple[list[Implementation], dict[str, str]]:
+    """The implementations that may be timed, and why others may not."""
+    ours = [one.name for one in chosen if one.ours]
+    if ours:
+        console.print(f"against the reference, before any clock starts: {', '.join(ours)}", highlight=False)
+    red = green.red(ours)
+    for name, reason in red.items():
+        console.print(f"[red]{name}[/red]: {reason}", highlight=False)
+    return [one for one in chosen if one.name not in red], red
+
+
+@contextmanager
+def _kept(folder: Path | None) -> Iterator[Path]:
+    """The folder of made cases; where none is given, one that is gone afterwards."""
+    if folder is not None:
+        yield folder
+        return
+    with tempfile.TemporaryDirectory(prefix="spikeloom-benchmarks-") as temporary:
+        yield Path(temporary)
+
+
+def _progress(console: Console) -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    return Progress(*columns, console=console)
+
+
+def _run_case(spec: Spec, plan: Plan, made: Path, progress: Progress, task: TaskID) -> None:
+    """Measure a case, write its rows and print them."""
+
+    def tell(what: str) -> None:
+        progress.update(task, description=f"{spec.name}  {what}")
+
+    tell("making the case")
+    date, path = rows.now(), cases.made(spec, made)
+    stated = spec.workload.hidden_activity
+    found, left_out = measure.measure(
+        path, plan.implementations, stated=stated, threads=plan.threads, effort=plan.effort, tell=tell
+    )
+    if plan.memory and spec.memory:
+        timed = [one for one in plan.implementations if one.name in found]
+        for name, peak in measure.memory(path, timed, threads=plan.threads, effort=plan.effort, tell=tell).items():
+            found[name].peak_bytes = peak
+    case = files.load(path)
+    written = [rows.row(case, name, one, threads=plan.threads, date=date) for name, one in found.items()]
+    rows.write(plan.folder, spec.name, written, plan.red | left_out)
+    _print(spec, written, left_out, progress.console)
+
+
+def _print(spec: Spec, written: Sequence[rows.Row], left_out: dict[str, str], console: Console) -> None:
+    peers = [row["median_ms"] for row in written if not is_ours(row["implementation"])]
+    table = Table(title=spec.name, title_justify="left")
+    for name in ("implementation", "type", "ms", "quartiles", "of the fastest peer's speed", "MB", "hidden activity"):
+        table.add_column(name, justify="left" if name in ("implementation", "type") else "right")
+    for row in sorted(written, key=lambda row: row["median_ms"]):
+        ratio = f"{min(peers) / row['median_ms']:.2f}" if peers else ""
+        memory = "" if row["peak_bytes"] is None else f"{row['peak_bytes'] / 1e6:.0f}"
+        low, high = row["quartiles_ms"]
+        rates = row["activity_hidden"]
+        shown = f"{min(rates):.2%} to {max(rates):.2%}"
+        ms = f"{row['median_ms']:.1f}"
+        table.add_row(row["implementation"], row["number_type"], ms, f"{low:.1f} to {high:.1f}", ratio, memory, shown)
+    console.print(table)
+    for name, reason in left_out.items():
+        console.print(f"  {name}: {reason}", highlight=False)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
