@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from spikeloom.ops.arrays import BLOCK, array, flat, kernels, run, spike_words, unsigned, width, zeros
-from spikeloom.ops.scans import Layer, Record, Upstream, added_up, given
+from spikeloom.ops.scans import Layer, Record, Upstream, added_up, columns_room, given
 
 CHUNKS = 3
 """So many chunks of samples are under way at once."""
@@ -20,11 +20,6 @@ def chunk_size(batch: int, steps: int, neurons: int) -> int:
     """How many samples a chunk of the backward pass has: enough for all threads, and not too many to hold."""
     largest = MOST_ADJOINTS // (CHUNKS * steps * neurons)
     return max(1, min(batch, max(4, 2 * torch.get_num_threads()), largest))
-
-
-def columns_room(chunks: int, inputs: int, spikes: int) -> Any:
-    """Room for the places of a batch's spikes by neuron."""
-    return kernels("columns").Columns(np.empty((chunks, inputs + 1), np.uint32), np.empty(spikes, np.uint32))
 
 
 class Adjoint:

@@ -10,7 +10,6 @@ from spikeloom.ops.scans import (
     Record,
     Scanned,
     Upstream,
-    added_up,
     parts_for,
     scan_backward,
     scan_forward,
@@ -23,14 +22,14 @@ SCANNED = (
     "Tensor dropped, Tensor spikes, Tensor near, Tensor kept, Tensor slope, Tensor entry_end, Tensor history)"
 )
 _FORWARD = (
-    "(Tensor ids, Tensor row_start, Tensor spike_count, Tensor active, Tensor weight, Tensor? shadow, Tensor? bias, Tensor parameters, "
-    "Tensor depth, Tensor? state, Tensor? spike, int steps, int neurons, str neuron, str surrogate, int limit, "
-    "int seed) -> "
+    "(Tensor ids, Tensor row_start, Tensor spike_count, Tensor active, Tensor weight, Tensor? shadow, "
+    "Tensor? bias, Tensor parameters, Tensor depth, Tensor? state, Tensor? spike, "
+    "int steps, int neurons, str neuron, str surrogate, int limit, int seed) -> "
 )
 _BACKWARD = (
-    "(Tensor ids, Tensor row_start, Tensor spike_count, Tensor weight, Tensor? shadow, Tensor parameters, Tensor[] record, "
-    "Tensor? first_spike, Tensor? d_active, Tensor? d_last_state, Tensor? d_last_spike, int steps, int neurons, "
-    "str neuron, bool want_input) "
+    "(Tensor ids, Tensor row_start, Tensor spike_count, Tensor weight, Tensor? shadow, Tensor parameters, "
+    "Tensor[] record, Tensor? first_spike, Tensor? d_active, Tensor? d_last_state, Tensor? d_last_spike, "
+    "int steps, int neurons, str neuron, bool want_input) "
     "-> (Tensor d_input, Tensor d_weight, Tensor d_bias, Tensor d_parameters, Tensor d_state, Tensor d_spike)"
 )
 
@@ -161,7 +160,7 @@ def feedforward_backward(
         weight, shadow, ids, row_start, spike_count, steps, parts=parts, want_input=want_input
     )
     others = scan_backward(sink, layer, saved, Upstream(d_active, d_last_state, d_last_spike), parts=parts)
-    return added_up(d_input), added_up(d_weight), *others
+    return d_input, d_weight, *others
 
 
 @feedforward_backward.register_fake

@@ -7,14 +7,33 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from spikeloom import surrogates
 from spikeloom.ops.arrays import array, kernels, run, unsigned
 
-SMALL_WORDS = 1 << 15
-"""So many words of bits are counted in about 40 microseconds."""
+SMALL_WORDS = 1 << 14
+"""So many words of bits are counted and listed in about 40 microseconds."""
+
+CHUNK = 64
+"""Rows of a task, or more where there would be over a thousand tasks."""
+
+
+class Margins(NamedTuple):
+    """Margins of window entries as a scan stores them; see `kernels.cpu.leave`."""
+
+    margins: np.ndarray
+    group_start: np.ndarray
+    start: np.ndarray
+    end: np.ndarray
+
+
+def no_margins(entries: int) -> Margins:
+    """None at all of so many window entries, whose slopes are made elsewhere."""
+    nowhere = np.zeros((0, 1), np.int64)
+    return Margins(np.empty((0, 0), np.float32), nowhere[:, 0], nowhere, np.array([[entries]]))
 
 
 class Left(NamedTuple):
-    """Rows of ids, as `Spikes` has them, with the bits that were kept and how many ids the cap dropped."""
+    """Rows of ids, as `Spikes` has them, with the bits that were kept, how many ids the cap dropped, and slopes."""
 
     ids: Tensor
     row_start: Tensor
@@ -22,6 +41,7 @@ class Left(NamedTuple):
     active: Tensor
     kept: Tensor
     dropped: Tensor
+    slope: Tensor
 
 
 def capacity(max_activity: float, neurons: int) -> int:
@@ -32,42 +52,47 @@ def capacity(max_activity: float, neurons: int) -> int:
     return max(2, 2 * math.floor(max_activity * neurons / 2 + 1e-9))
 
 
-def leave(spikes: Tensor, near: Tensor, *, limit: int, seed: int) -> Left:
-    """Turn bits `[N / 64, R]` (int64) into rows.
+def leave(spikes: Tensor, near: Tensor, margins: Margins, surrogate: str, *, limit: int, seed: int) -> Left:
+    """Turn bits `[N / 64, R]` (int64) into rows, and margins into slopes.
 
     Args:
         spikes: who spiked.
         near: who was in its window.
+        margins: of the window entries.
+        surrogate: its spec.
         limit: how many ids a row may have; 0 for no limit.
         seed: of the choice among too many.
     """
-    rows = spikes.shape[1]
+    rows, entries, function = spikes.shape[1], int(margins.end[-1, -1]), surrogates.from_spec(surrogate)
     kept, dropped = near, torch.zeros(rows if limit else 1, dtype=torch.int32)
     if limit:
         kept = torch.empty_like(near)
-        run(
-            kernels("cap").cap, unsigned(spikes), unsigned(near), limit, np.uint64(seed), unsigned(kept), array(dropped)
-        )
-    spike_count = torch.empty(rows, dtype=torch.int32)
-    row_start = torch.zeros(rows + 1, dtype=torch.int64)
+    spike_count, row_start = torch.empty(rows, dtype=torch.int32), torch.zeros(rows + 1, dtype=torch.int64)
+    # A cap leaves fewer ids than there are entries.
+    ids, active, slope = torch.empty(entries, dtype=torch.int32), torch.empty(entries), torch.empty(entries)
+    chunk = max(CHUNK, -(-rows // 1024))
     run(
-        kernels("rows").count,
+        kernels("leave").leave,
         unsigned(spikes),
+        unsigned(near),
+        limit,
+        np.uint64(seed),
+        chunk,
+        function,
+        np.float32(function.scale),
+        *margins,
+        np.zeros(1, np.int64),
+        np.empty(-(-rows // chunk), np.int64),
         unsigned(kept),
+        array(dropped),
         array(spike_count),
-        array(row_start)[1:],
-        small=kept.numel() < SMALL_WORDS,
-    )
-    np.cumsum(array(row_start), out=array(row_start))
-    ids = torch.empty(int(row_start[-1]), dtype=torch.int32)
-    active = torch.empty(ids.shape[0])
-    run(
-        kernels("rows").list_ids,
-        unsigned(spikes),
-        unsigned(kept),
         array(row_start),
-        array(spike_count),
         unsigned(ids),
         array(active),
+        array(slope),
+        small=near.numel() < SMALL_WORDS,
     )
-    return Left(ids, row_start, spike_count, active, kept if limit else kept.new_empty(0), dropped.sum())
+    size = int(row_start[-1])
+    if size < entries:
+        ids, active = ids[:size].clone(), active[:size].clone()
+    return Left(ids, row_start, spike_count, active, kept if limit else kept.new_empty(0), dropped.sum(), slope)

@@ -2,11 +2,23 @@
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from spikeloom.neurons import from_text
-from spikeloom.ops.arrays import BLOCK, array, block_parts, chunk_bounds, flat, kernels, run, sample_groups, unsigned, width
+from spikeloom.ops.arrays import (
+    BLOCK,
+    array,
+    block_parts,
+    chunk_bounds,
+    flat,
+    kernels,
+    run,
+    sample_groups,
+    unsigned,
+    width,
+)
 from spikeloom.ops.dense import by_rows, by_steps, currents, input_gradient, stored, weight_gradient
 from spikeloom.ops.feedforward import fake_gradients
 from spikeloom.ops.scans import Layer, added_up, given, scattered
@@ -73,6 +85,7 @@ def _run_backward(
         parts,
         groups,
         bounds,
+        np.zeros(2, np.int64),
         array(d_bias),
         array(d_learned),
         array(d_state),
@@ -135,7 +148,7 @@ def readout_backward(
     )
     layer = Layer(neuron, outputs, steps, parameters, parameters)
     others = _run_backward(sink, layer, history, d_out, d_last_state, batch=batch, parts=parts)
-    return added_up(d_input), added_up(d_weight), *others
+    return d_input, d_weight, *others
 
 
 @torch.library.custom_op(

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from spikeloom.ops.adjoint import CHUNKS, Adjoint, chunk_size, columns_room
+from spikeloom.ops.adjoint import CHUNKS, Adjoint, chunk_size
 from spikeloom.ops.arrays import (
     BLOCK,
     array,
@@ -22,7 +22,8 @@ from spikeloom.ops.arrays import (
 )
 from spikeloom.ops.dense import as_weights, by_rows, by_steps, columns, currents, stored
 from spikeloom.ops.feedforward import SCANNED, fake_gradients, fake_scanned, given_only, save_scanned
-from spikeloom.ops.scans import Layer, Record, Scanned, Upstream, added_up, empty_words, scanned, slopes
+from spikeloom.ops.leave import Margins
+from spikeloom.ops.scans import Layer, Record, Scanned, Upstream, added_up, columns_room, empty_words, scanned
 
 _SPIKES = "Tensor ids, Tensor row_start, Tensor spike_count"
 _LAYER = (
@@ -116,8 +117,8 @@ def _forward(
         array(history),
     )
     entry_end = np.cumsum(entries)
-    slope = slopes(layer, margins, np.zeros(1, np.int64), (entry_end - entries)[:, None], entry_end[:, None])
-    return scanned(layer, spikes, near, last_state, slope, entry_end, history)
+    packed = Margins(array(margins), np.zeros(1, np.int64), (entry_end - entries)[:, None], entry_end[:, None])
+    return scanned(layer, spikes, near, last_state, packed, entry_end, history)
 
 
 def _together(batch: int, steps: int, neurons: int) -> int:

@@ -7,7 +7,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from spikeloom import surrogates
 from spikeloom.neurons import Equations, from_text
 from spikeloom.ops.arrays import (
     BLOCK,
@@ -26,7 +25,7 @@ from spikeloom.ops.arrays import (
     width,
     zeros,
 )
-from spikeloom.ops.leave import leave
+from spikeloom.ops.leave import Margins, leave
 
 SMALL_SUM = 1 << 18
 """So many numbers are added up in about 40 microseconds."""
@@ -151,15 +150,8 @@ def scan_forward(source: Any, layer: Layer, state: Tensor | None, spike: Tensor 
     firsts = np.arange(groups) * batch // groups
     start = np.ascontiguousarray((entry_end - entries)[:, firsts])
     end = np.ascontiguousarray(entry_end[:, np.append(firsts[1:], batch) - 1])
-    slope = slopes(layer, margins, (firsts * layer.steps + np.arange(groups)) * BLOCK, start, end)
-    return scanned(layer, spikes, near, last_state, slope, entry_end, history)
-
-
-def slopes(layer: Layer, margins: Tensor, first: np.ndarray, start: np.ndarray, end: np.ndarray) -> Tensor:
-    """The surrogate's derivative at the margins of all window entries; the arguments are those of `rows.pack`."""
-    slope, surrogate = torch.empty(int(end[-1, -1])), surrogates.from_spec(layer.surrogate)
-    run(kernels("rows").pack, surrogate, np.float32(surrogate.scale), array(margins), first, start, end, array(slope))
-    return slope
+    packed = Margins(array(margins), (firsts * layer.steps + np.arange(groups)) * BLOCK, start, end)
+    return scanned(layer, spikes, near, last_state, packed, entry_end, history)
 
 
 def scanned(
@@ -167,12 +159,12 @@ def scanned(
     spikes: Tensor,
     near: Tensor,
     last_state: Tensor,
-    slope: Tensor,
+    margins: Margins,
     entry_end: np.ndarray,
     history: Tensor,
 ) -> Scanned:
-    """What a scan leaves, from the bits, states and slopes that it wrote."""
-    left = leave(spikes, near, limit=layer.limit, seed=layer.seed)
+    """What a scan leaves, from the bits, states and margins that it wrote."""
+    left = leave(spikes, near, margins, layer.surrogate, limit=layer.limit, seed=layer.seed)
     return Scanned(
         left.active,
         left.ids,
@@ -184,7 +176,7 @@ def scanned(
         spikes,
         near,
         left.kept,
-        slope,
+        left.slope,
         torch.from_numpy(entry_end),
         history,
     )
@@ -226,31 +218,39 @@ def scattered(
     """A sink for the gradients by weights and inputs of a layer that hears rows of ids.
 
     Returns:
-        The sink; `[groups, N / 64, I, 64]`, in which the gradients by the weights come; `[parts, K]`, those by the
-        inputs. Both have to be added up.
+        The sink, and where it leaves the gradients: by the weights `[N / 64, I, 64]`, by the inputs `[K]`.
     """
     batch = spike_count.shape[0] // steps
     groups = sample_groups(weight.shape[0], batch)
     bounds = chunk_bounds(groups, batch, steps)
-    d_weight = weight.new_empty(groups, *weight.shape)
-    d_input = weight.new_empty(parts, ids.shape[0] if want_input else 0)
-    rows = unsigned(ids), unsigned(row_start), unsigned(spike_count)
-    columns = kernels("columns").Columns(
-        np.empty((len(bounds) - 1, weight.shape[1] + 1), np.uint32), np.empty(ids.shape[0], np.uint32)
-    )
-    run(kernels("columns").list_columns, *rows, bounds, steps, *columns)
-    tables = scratch(torch.get_num_threads() * int(np.diff(bounds).max()) * steps * BLOCK)
+    d_weight = torch.empty_like(weight)
+    d_input = weight.new_empty(ids.shape[0] if want_input else 0)
+    threads = torch.get_num_threads()
     sink = kernels("sources").Scattered(
         weights(weight, shadow),
-        array(d_weight).reshape(groups, -1),
+        sums(d_weight, groups),
         weight.shape[1],
-        *rows,
-        columns,
-        tables.reshape(torch.get_num_threads(), -1),
+        unsigned(ids),
+        unsigned(row_start),
+        unsigned(spike_count),
+        columns_room(len(bounds) - 1, weight.shape[1], ids.shape[0]),
+        scratch(threads * int(np.diff(bounds).max()) * steps * BLOCK).reshape(threads, -1),
         np.zeros(1, np.int64),
-        array(d_input),
+        sums(d_input, parts),
     )
     return sink, d_weight, d_input
+
+
+def sums(total: Tensor, parts: int) -> Any:
+    """Room for so many parts of a sum; one part is the sum itself."""
+    flat_total = flat(total)
+    room = flat_total[None] if parts == 1 else np.empty((parts, flat_total.size), np.float32)
+    return kernels("sources").Sums(room, flat_total)
+
+
+def columns_room(chunks: int, inputs: int, spikes: int) -> Any:
+    """Room for the places of a batch's spikes by neuron."""
+    return kernels("columns").Columns(np.empty((chunks, inputs + 1), np.uint32), np.empty(spikes, np.uint32))
 
 
 def weights(weight: Tensor, shadow: Tensor | None) -> np.ndarray:
@@ -270,23 +270,12 @@ def scan_backward(sink: Any, layer: Layer, record: Record, upstream: Upstream, *
     groups = sample_groups(blocks, batch)
     bounds = chunk_bounds(groups, batch, layer.steps)
     kept = record.kept if record.kept.numel() else record.near
-    d_active = torch.empty_like(record.slope) if upstream.active is not None else zeros(*record.slope.shape)
-    if upstream.active is not None:
-        run(
-            kernels("rows").to_blocks,
-            unsigned(record.spikes),
-            unsigned(record.near),
-            unsigned(kept),
-            array(record.row_start),
-            array(record.spike_count),
-            array(record.entry_end),
-            layer.steps,
-            array(upstream.active.contiguous()),
-            array(d_active),
-        )
     d_last_state = given(upstream.last_state, equations.states, batch, neurons)
     d_last_spike = given(upstream.last_spike, batch, neurons)
-    chunks = len(bounds) - 1
+    chunks, entries = len(bounds) - 1, record.slope.shape[0]
+    none = upstream.active is None
+    d_active = np.empty(0, np.float32) if none else array(upstream.active.contiguous())
+    d_entry = np.zeros(entries, np.float32) if none else np.empty(entries, np.float32)
     d_bias, d_learned = torch.empty(chunks, neurons), torch.empty(chunks, len(equations.learned), neurons)
     d_state, d_spike = torch.empty(equations.states, batch, neurons), torch.empty(batch, neurons)
     run(
@@ -297,11 +286,15 @@ def scan_backward(sink: Any, layer: Layer, record: Record, upstream: Upstream, *
         array(layer.parameters),
         unsigned(record.spikes),
         unsigned(record.near),
+        unsigned(kept),
         spike_words(record.first_spike, blocks, batch),
+        array(record.row_start),
+        array(record.spike_count),
         array(record.entry_end),
         array(record.slope),
         array(record.history),
-        array(d_active),
+        d_active,
+        d_entry,
         array(d_last_state),
         array(d_last_spike),
         layer.steps,
@@ -309,6 +302,7 @@ def scan_backward(sink: Any, layer: Layer, record: Record, upstream: Upstream, *
         parts,
         groups,
         bounds,
+        np.zeros(2, np.int64),
         array(d_bias),
         array(d_learned),
         array(d_state),

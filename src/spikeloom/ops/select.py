@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from spikeloom import surrogates
-from spikeloom.ops.leave import leave
+from spikeloom.ops.leave import leave, no_margins
 
 _ROWS = "(Tensor active, Tensor ids, Tensor row_start, Tensor spike_count, Tensor slope)"
 
@@ -22,7 +22,7 @@ def select(margin, depth, surrogate):
         `active`, `ids`, `row_start`, `spike_count` as in `Spikes`, and the surrogate's derivative at each entry.
     """
     near = margin >= depth
-    left = leave(_words((margin >= 0) & near), _words(near), limit=0, seed=0)
+    left = leave(_words((margin >= 0) & near), _words(near), no_margins(int(near.sum())), surrogate, limit=0, seed=0)
     rows = torch.repeat_interleave(left.row_start.diff(), output_size=left.ids.shape[0])
     slope = surrogates.from_spec(surrogate).derivative(margin[rows, left.ids.long()])
     return left.active, left.ids, left.row_start, left.spike_count, slope

@@ -2,40 +2,33 @@
 
 import numpy as np
 
-from spikeloom.kernels.cpu.bits import popcount, take_next, trailing_zeros
-from spikeloom.kernels.cpu.compile import inlined, kernel
-from spikeloom.kernels.cpu.rows import CHUNK
+from spikeloom.kernels.cpu.bits import popcount, trailing_zeros
+from spikeloom.kernels.cpu.compile import inlined
 from spikeloom.kernels.cpu.simd import BLOCK
 
 _ONE = np.uint64(1)
 
 
-@kernel
-def cap(counter, spikes, near, limit, seed, kept, dropped):
-    """Choose the window entries of each row that leave the layer.
+@inlined
+def cap_row(spikes, near, limit, seed, kept, keys, r):
+    """Choose the window entries of row `r` that leave the layer; how many it loses.
 
     Args:
-        counter: shared task counter; a task is a chunk of rows.
         spikes: [N / 64, R] uint64.
         near: likewise, all window entries.
         limit: how many ids a row may have.
         seed: uint64, of the choice.
-        kept: [N / 64, R] uint64, written.
-        dropped: [R] int32, written: how many ids each row lost.
+        kept: [N / 64, R] uint64, column `r` written.
+        keys: [N] uint64, room.
+        r: the row.
     """
-    blocks, rows = near.shape
-    keys = np.empty(blocks * BLOCK, np.uint64)
-    first = take_next(counter) * CHUNK
-    while first < rows:
-        for r in range(first, min(first + CHUNK, rows)):
-            total = np.int64(0)
-            for k in range(blocks):
-                kept[k, r] = near[k, r]
-                total += np.int64(popcount(near[k, r]))
-            dropped[r] = max(total - limit, 0)
-            if total > limit:
-                _choose(spikes, near, limit, seed, kept, keys, r)
-        first = take_next(counter) * CHUNK
+    total = np.int64(0)
+    for k in range(near.shape[0]):
+        kept[k, r] = near[k, r]
+        total += np.int64(popcount(near[k, r]))
+    if total > limit:
+        _choose(spikes, near, limit, seed, kept, keys, r)
+    return np.int32(max(total - limit, 0))
 
 
 @inlined

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from spikeloom.kernels.cpu.bits import take_next, trailing_zeros
-from spikeloom.kernels.cpu.compile import inlined, kernel
+from spikeloom.kernels.cpu.bits import trailing_zeros
+from spikeloom.kernels.cpu.compile import inlined
 from spikeloom.kernels.cpu.simd import BLOCK, add, full, load, store
 
 
@@ -22,29 +22,6 @@ class Columns(NamedTuple):
 
     start: Any
     places: Any
-
-
-@kernel
-def list_columns(counter, ids, row_start, spike_count, bounds, steps, start, places):
-    """List the places of each neuron for all chunks of samples; a task is a chunk.
-
-    Args:
-        counter: shared task counter.
-        ids: [K] uint32.
-        row_start: [R + 1] uint64.
-        spike_count: [R] uint32.
-        bounds: [chunks + 1] int64, the samples at which chunks begin.
-        steps: T.
-        start: [chunks, I + 1] uint32, written.
-        places: [K] uint32, written: row by row of a chunk, counted from its first.
-    """
-    chunk = take_next(counter)
-    while chunk < start.shape[0]:
-        first, end = bounds[chunk], bounds[chunk + 1]
-        columns_of_rows(
-            ids, row_start, spike_count, first, end, steps, steps, start[chunk], places, row_start[first * steps]
-        )
-        chunk = take_next(counter)
 
 
 @inlined

@@ -2,7 +2,15 @@
 
 import numpy as np
 
-from spikeloom.kernels.cpu.bits import flush_denormals, load_first, restore_denormals, store_first, take_next
+from spikeloom.kernels.cpu.bits import (
+    finish,
+    finished,
+    flush_denormals,
+    load_first,
+    restore_denormals,
+    store_first,
+    take_next,
+)
 from spikeloom.kernels.cpu.compile import inlined, kernel
 from spikeloom.kernels.cpu.neuron import (
     add_blocks,
@@ -16,7 +24,7 @@ from spikeloom.kernels.cpu.neuron import (
     what_is_kept,
 )
 from spikeloom.kernels.cpu.simd import BLOCK, add, full, store
-from spikeloom.kernels.cpu.sources import absorb, clear, current, settle, table
+from spikeloom.kernels.cpu.sources import absorb, clear, current, end, endings, list_chunk, lists, settle, table
 
 _ZERO = np.float32(0)
 
@@ -63,9 +71,11 @@ def forward(counter, width, neuron, source, parameters, state, steps, batch, gro
 @kernel
 def backward(
     counter, width, neuron, sink, parameters, history, d_out, d_last_state, steps, batch, parts, groups,
-    bounds, d_bias, d_learned, d_state,
+    bounds, done, d_bias, d_learned, d_state,
 ):  # fmt: skip
     """Run all blocks backward in time; a task is one part, every `parts`-th block, and one group of samples.
+
+    Tasks before and behind those are the sink's own, see `scan.backward`.
 
     Args:
         counter: shared task counter.
@@ -81,26 +91,38 @@ def backward(
         parts: how many parts the blocks are cut into, whatever the number of threads.
         groups: how many groups the samples are cut into.
         bounds: [chunks + 1] int64, the samples at which chunks begin; each group has as many.
+        done: [2] int64 zeros: how many tasks before the scan, and of the scan, have finished.
         d_bias: [chunks, N] float32, written: the sum of the gradients by the currents.
         d_learned: [chunks, L, N] float32, written: the gradients by the learned parameters.
         d_state: [S, B, N] float32, written: by the states before the first step.
     """
     control = flush_denormals()
     neurons = parameters.shape[1]
-    chunks = (len(bounds) - 1) // groups
+    chunks, listed = (len(bounds) - 1) // groups, lists(sink)
     gradients = table(sink)
     task = take_next(counter)
-    while task < parts * groups:
-        part, group = task // groups, task % groups
-        clear(sink, part, bounds[group * chunks] * steps, bounds[(group + 1) * chunks] * steps)
-        for k in range(part, neurons // BLOCK, parts):
-            for chunk in range(group * chunks, (group + 1) * chunks):
-                _backward_block(
-                    width, neuron, sink, gradients, parameters.ravel(), history.ravel(), d_out, d_last_state.ravel(),
-                    steps, batch, bounds[chunk], bounds[chunk + 1], part, d_bias[chunk], d_learned[chunk].ravel(),
-                    d_state.ravel(), k, neurons,
-                )  # fmt: skip
-                settle(width, sink, gradients, k, group, chunk, bounds[chunk] * steps, chunk == group * chunks)
+    while task < listed + parts * groups + endings(sink):
+        if task < listed:
+            list_chunk(sink, task, bounds, steps)
+            finish(done, 0)
+        elif task < listed + parts * groups:
+            while finished(done, 0) < listed:
+                pass
+            part, group = (task - listed) // groups, (task - listed) % groups
+            clear(sink, part, bounds[group * chunks] * steps, bounds[(group + 1) * chunks] * steps)
+            for k in range(part, neurons // BLOCK, parts):
+                for chunk in range(group * chunks, (group + 1) * chunks):
+                    _backward_block(
+                        width, neuron, sink, gradients, parameters.ravel(), history.ravel(), d_out,
+                        d_last_state.ravel(), steps, batch, bounds[chunk], bounds[chunk + 1], part, d_bias[chunk],
+                        d_learned[chunk].ravel(), d_state.ravel(), k, neurons,
+                    )  # fmt: skip
+                    settle(width, sink, gradients, k, group, chunk, bounds[chunk] * steps, chunk == group * chunks)
+            finish(done, 1)
+        else:
+            while finished(done, 1) < parts * groups:
+                pass
+            end(sink, task - listed - parts * groups)
         task = take_next(counter)
     restore_denormals(control)
 

@@ -6,7 +6,16 @@ come from and where their gradients go: `sources` does. Rows are sample-major, r
 
 import numpy as np
 
-from spikeloom.kernels.cpu.bits import compress, expand, flush_denormals, popcount, restore_denormals, take_next
+from spikeloom.kernels.cpu.bits import (
+    compress,
+    expand,
+    finish,
+    finished,
+    flush_denormals,
+    popcount,
+    restore_denormals,
+    take_next,
+)
 from spikeloom.kernels.cpu.compile import inlined, kernel
 from spikeloom.kernels.cpu.neuron import (
     add_blocks,
@@ -19,8 +28,9 @@ from spikeloom.kernels.cpu.neuron import (
     store_blocks,
     what_is_kept,
 )
+from spikeloom.kernels.cpu.rows import to_blocks
 from spikeloom.kernels.cpu.simd import BLOCK, add, at_least, full, heaviside, load, multiply, select, store
-from spikeloom.kernels.cpu.sources import absorb, clear, current, settle, table
+from spikeloom.kernels.cpu.sources import absorb, clear, current, end, endings, list_chunk, lists, settle, table
 
 _ZERO, _ONE = np.float32(0), np.float32(1)
 
@@ -120,11 +130,15 @@ def backward(
     parameters,
     spikes,
     near,
+    kept,
     first_spike,
+    row_start,
+    spike_count,
     entry_end,
     slope,
     history,
     d_active,
+    d_entry,
     d_last_state,
     d_last_spike,
     steps,
@@ -132,6 +146,7 @@ def backward(
     parts,
     groups,
     bounds,
+    done,
     d_bias,
     d_learned,
     d_state,
@@ -139,7 +154,9 @@ def backward(
 ):
     """Run all blocks backward in time; a task is one part, every `parts`-th block, and one group of samples.
 
-    A group's samples come in chunks: a block goes through a chunk, then its sink settles what it took in.
+    A group's samples come in chunks: a block goes through a chunk, then its sink settles what it took in. Before, tasks
+    list a chunk's spikes for the sink, or bring a sample's derivatives into the order of blocks; last come those that
+    add up the sink's sums.
 
     Args:
         counter: shared task counter.
@@ -149,11 +166,15 @@ def backward(
         parameters: [P, N] float32.
         spikes: [N / 64, B * T] uint64, from the forward pass.
         near: likewise.
+        kept: likewise, the window entries that left the layer.
         first_spike: [N / 64, B] uint64.
-        entry_end: [N / 64, B] int64, where each sample's window entries end in `slope` and `d_active`.
+        row_start: [B * T + 1] int64, where the rows of what left the layer begin.
+        spike_count: [B * T] int32, how many of each spiked.
+        entry_end: [N / 64, B] int64, where each sample's window entries end in `slope` and `d_entry`.
         slope: [E] float32, the surrogate's derivative at each window entry, block after block.
         history: [K, B * T, N] float32, what the neuron kept of the forward pass.
-        d_active: [E] float32, the loss's derivative by each spike from outside, in the same order.
+        d_active: [K] float32, the loss's derivative by each spike from outside, row by row; or none, for zeros.
+        d_entry: [E] float32, written: the same in the order of blocks; or zeros.
         d_last_state: [S, B, N] float32, by the states after the last step.
         d_last_spike: [B, N] float32, by the last step's spikes as part of the state.
         steps: T.
@@ -161,6 +182,7 @@ def backward(
         parts: how many parts the blocks are cut into, whatever the number of threads.
         groups: how many groups the samples are cut into.
         bounds: [chunks + 1] int64, the samples at which chunks begin; each group has as many.
+        done: [2] int64 zeros: how many tasks before the scan, and of the scan, have finished.
         d_bias: [chunks, N] float32, written: the sum of the gradients by the currents.
         d_learned: [chunks, L, N] float32, written: the gradients by the learned parameters.
         d_state: [S, B, N] float32, written: by the states before the first step.
@@ -168,29 +190,46 @@ def backward(
     """
     control = flush_denormals()
     blocks, neurons = spikes.shape[0], parameters.shape[1]
-    chunks = (len(bounds) - 1) // groups
-    gradients = table(sink)
+    chunks, listed = (len(bounds) - 1) // groups, lists(sink)
+    before = listed + (batch if len(d_active) else 0)
+    gradients, at = table(sink), np.empty(blocks, np.uint64)
     task = take_next(counter)
-    while task < parts * groups:
-        part, group = task // groups, task % groups
-        clear(sink, part, bounds[group * chunks] * steps, bounds[(group + 1) * chunks] * steps)
-        for k in range(part, blocks, parts):
-            for chunk in range(group * chunks, (group + 1) * chunks):
-                first, end = bounds[chunk], bounds[chunk + 1]
-                _backward_block(
-                    width, neuron, sink, gradients, parameters.ravel(), spikes[k], near[k], first_spike[k],
-                    entry_end[k], slope, history.ravel(), d_active, d_last_state.ravel(), d_last_spike.ravel(), steps,
-                    batch, first, end, part, d_bias[chunk], d_learned[chunk].ravel(), d_state.ravel(),
-                    d_spike.ravel(), k, neurons,
-                )  # fmt: skip
-                settle(width, sink, gradients, k, group, chunk, first * steps, chunk == group * chunks)
+    while task < before + parts * groups + endings(sink):
+        if task < listed:
+            list_chunk(sink, task, bounds, steps)
+            finish(done, 0)
+        elif task < before:
+            to_blocks(
+                spikes, near, kept, row_start, spike_count, entry_end, steps, task - listed, at, d_active, d_entry
+            )
+            finish(done, 0)
+        elif task < before + parts * groups:
+            while finished(done, 0) < before:
+                pass
+            part, group = (task - before) // groups, (task - before) % groups
+            clear(sink, part, bounds[group * chunks] * steps, bounds[(group + 1) * chunks] * steps)
+            for k in range(part, blocks, parts):
+                for chunk in range(group * chunks, (group + 1) * chunks):
+                    first, behind = bounds[chunk], bounds[chunk + 1]
+                    _backward_block(
+                        width, neuron, sink, gradients, parameters.ravel(), spikes[k], near[k], first_spike[k],
+                        entry_end[k], slope, history.ravel(), d_entry, d_last_state.ravel(), d_last_spike.ravel(),
+                        steps, batch, first, behind, part, d_bias[chunk], d_learned[chunk].ravel(), d_state.ravel(),
+                        d_spike.ravel(), k, neurons,
+                    )  # fmt: skip
+                    settle(width, sink, gradients, k, group, chunk, first * steps, chunk == group * chunks)
+            finish(done, 1)
+        else:
+            while finished(done, 1) < parts * groups:
+                pass
+            end(sink, task - before - parts * groups)
         task = take_next(counter)
     restore_denormals(control)
 
 
 @inlined
 def _backward_block(
-    width, neuron, sink, gradients, parameters, spikes, near, first_spike, entry_end, slope, history, d_active,
+    width, neuron, sink, gradients, parameters, spikes, near, first_spike, entry_end, slope, history, d_entry,
     d_last_state, d_last_spike, steps, batch, first_sample, end_sample, part,
     d_bias, d_learned, d_state, d_spike, k, neurons,
 ):  # fmt: skip
@@ -207,7 +246,7 @@ def _backward_block(
             r = end - 1 - i
             inside = near[r]
             entry -= popcount(inside)
-            outer = add(expand(width, d_active, entry, inside), s)
+            outer = add(expand(width, d_entry, entry, inside), s)
             before = spikes[r - 1] if r > first else first_spike[b]
             kept = load_kept(width, neuron, history, r * neurons + at, batch * steps * neurons)
             x, s, d, by_learned = adjoint(

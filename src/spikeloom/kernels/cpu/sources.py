@@ -13,8 +13,9 @@ from numba import types
 from numba.extending import overload
 
 from spikeloom.kernels.cpu.bits import take_next
-from spikeloom.kernels.cpu.columns import sum_columns
+from spikeloom.kernels.cpu.columns import columns_of_rows, sum_columns
 from spikeloom.kernels.cpu.compile import inlined
+from spikeloom.kernels.cpu.rows import add_stretch, stretches
 from spikeloom.kernels.cpu.simd import BLOCK, add, add_first, add_quad, dot4, load, store
 
 _ZERO = np.float32(0)
@@ -42,13 +43,20 @@ class Stored(NamedTuple):
     neurons: Any
 
 
+class Sums(NamedTuple):
+    """A sum `total` [M] of `parts` [P, M], each written by an owner of its own; one part alone is the total itself."""
+
+    parts: Any
+    total: Any
+
+
 class Scattered(NamedTuple):
     """Gradients by weights and inputs.
 
     `weight` to `spike_count` as in `Gathered`, and the input's `columns` by chunks of samples. `tables` [threads,
-    rows * 64] is room for a block's gradients in a chunk, `taken` [1] counts who took one. `d_weight` is [groups,
-    flat N / 64, I, 64], one for each group of samples; `d_input` [parts, K], one row for each part of the blocks, or
-    [parts, 0] where no gradient by the input is wanted. Both are added up by the caller.
+    rows * 64] is room for a block's gradients in a chunk, `taken` [1] counts who took one. `d_weight` are sums over
+    groups of samples, flat N / 64, I, 64; `d_input` sums over the parts of the blocks, of K numbers, or 0 where no
+    gradient by the input is wanted.
     """
 
     weight: Any
@@ -90,6 +98,14 @@ def table(sink):
     """Memory of this worker's own for a block's gradients in a chunk, if the sink needs it."""
 
 
+def lists(sink):
+    """How many chunks of samples a sink has to have listed before the scan begins."""
+
+
+def list_chunk(sink, chunk, bounds, steps):
+    """List the spikes of a chunk by neuron."""
+
+
 def clear(sink, part, first_row, end_row):
     """Make a sink ready for the first block of a part, in a chunk of rows."""
 
@@ -100,6 +116,14 @@ def absorb(width, sink, gradients, k, part, first_row, r, d):
 
 def settle(width, sink, gradients, k, group, chunk, first_row, fresh):
     """Sum what was taken in of block `k` in a chunk; `fresh` where it is the group's first chunk."""
+
+
+def endings(sink):
+    """How many tasks remain for a sink when all blocks are through."""
+
+
+def end(sink, task):
+    """Do one of them: add up a stretch of its sums."""
 
 
 def _is(argument, kind: type) -> bool:
@@ -182,13 +206,31 @@ def _table(sink):
     return lambda sink: np.empty(0, np.float32)
 
 
+@overload(lists)
+def _lists(sink):
+    if _is(sink, Scattered):
+        return lambda sink: sink.columns.start.shape[0]
+    return lambda sink: 0
+
+
+@overload(list_chunk)
+def _list_chunk(sink, chunk, bounds, steps):
+    if _is(sink, Scattered):
+        return lambda sink, chunk, bounds, steps: columns_of_rows(
+            sink.ids, sink.row_start, sink.spike_count, bounds[chunk], bounds[chunk + 1], steps, steps,
+            sink.columns.start[chunk], sink.columns.places, sink.row_start[bounds[chunk] * steps],
+        )  # fmt: skip
+    return lambda sink, chunk, bounds, steps: None
+
+
 @overload(clear)
 def _clear(sink, part, first_row, end_row):
     if _is(sink, Scattered):
 
         def scattered(sink, part, first_row, end_row):
-            if sink.d_input.shape[1] > 0:
-                sink.d_input[part, sink.row_start[first_row] : sink.row_start[end_row]] = _ZERO
+            d_input = sink.d_input.parts
+            if d_input.shape[1] > 0:
+                d_input[part, sink.row_start[first_row] : sink.row_start[end_row]] = _ZERO
 
         return scattered
     return lambda sink, part, first_row, end_row: None
@@ -200,10 +242,10 @@ def _absorb(width, sink, gradients, k, part, first_row, r, d):
 
         def scattered(width, sink, gradients, k, part, first_row, r, d):
             store(gradients, (r - first_row) * BLOCK, d)
-            if sink.d_input.shape[1] > 0:
+            if sink.d_input.parts.shape[1] > 0:
                 base = np.uint64(k * sink.inputs * BLOCK)
                 add_products(
-                    sink.weight, base, sink.ids, sink.row_start[r], sink.row_start[r + 1], d, sink.d_input[part]
+                    sink.weight, base, sink.ids, sink.row_start[r], sink.row_start[r + 1], d, sink.d_input.parts[part]
                 )
 
         return scattered
@@ -218,9 +260,31 @@ def _settle(width, sink, gradients, k, group, chunk, first_row, fresh):
 
         def scattered(width, sink, gradients, k, group, chunk, first_row, fresh):
             sum_columns(
-                width, sink.d_weight[group], np.uint64(k * sink.inputs * BLOCK), sink.columns.start[chunk],
+                width, sink.d_weight.parts[group], np.uint64(k * sink.inputs * BLOCK), sink.columns.start[chunk],
                 sink.columns.places, sink.row_start[first_row], gradients, fresh,
             )  # fmt: skip
 
         return scattered
     return lambda width, sink, gradients, k, group, chunk, first_row, fresh: None
+
+
+@overload(endings)
+def _endings(sink):
+    if _is(sink, Scattered):
+        return lambda sink: stretches(sink.d_weight.parts) + stretches(sink.d_input.parts)
+    return lambda sink: 0
+
+
+@overload(end)
+def _end(sink, task):
+    if _is(sink, Scattered):
+
+        def scattered(sink, task):
+            first = stretches(sink.d_weight.parts)
+            if task < first:
+                add_stretch(sink.d_weight.parts, sink.d_weight.total, task)
+            else:
+                add_stretch(sink.d_input.parts, sink.d_input.total, task - first)
+
+        return scattered
+    return lambda sink, task: None
