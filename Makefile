@@ -5,7 +5,12 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: train study test check install format clean
+# The benchmark's peers have an environment of their own, so that none of them touches ours.
+PEERS_VENV ?= .venv-peers
+PEERS_STAMP := $(PEERS_VENV)/.installed
+PEERS_FILES := benchmarks/peers-requirements.txt benchmarks/peers-constraints.txt
+
+.PHONY: train study bench bench-report bench-check test check install format clean
 
 train: $(STAMP)
 	$(BIN)/spikeloom train digits
@@ -15,6 +20,23 @@ train: $(STAMP)
 study: $(STAMP)
 	$(BIN)/python -m studies.accuracy $(ARGS)
 
+# All cases that a promise hangs on, all peers: hours. `make bench CASE=paper-layers-b/nmnist/2/1.5 PEERS='ours_*,torch_*'
+# QUICK=1` does a part in minutes; `make bench ARGS=--list` lists cases and peers, ARGS=--help all options.
+bench: $(STAMP) $(PEERS_STAMP)
+	$(BIN)/python -m benchmarks.run --peers-python $(PEERS_VENV)/bin/python \
+	  $(if $(CASE),--case '$(CASE)') $(if $(PEERS),--peers '$(PEERS)') $(if $(QUICK),--quick) $(ARGS)
+	$(if $(CASE)$(PEERS)$(QUICK)$(ARGS),,$(BIN)/python -m benchmarks.limits)
+	$(if $(CASE)$(PEERS)$(QUICK)$(ARGS),,$(BIN)/python -m benchmarks.accuracy)
+	$(if $(CASE)$(PEERS)$(QUICK)$(ARGS),,$(BIN)/python -m benchmarks.report)
+
+# docs/benchmarks.md and its pictures, from the rows there are.
+bench-report: $(STAMP)
+	$(BIN)/python -m benchmarks.report $(ARGS)
+
+# Under a minute: fails where ours lost more than 15 % against plain torch. ARGS=--update stores what is measured now.
+bench-check: $(STAMP)
+	$(BIN)/python -m benchmarks.check $(ARGS)
+
 test: $(STAMP)
 	$(BIN)/python -m pytest -q
 
@@ -23,6 +45,7 @@ check: $(STAMP)
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	MYPYPATH=src:. $(BIN)/mypy --strict -p studies.accuracy
+	MYPYPATH=src:. $(BIN)/mypy --strict -p benchmarks
 	$(BIN)/lint-imports
 
 format: $(STAMP)
@@ -39,5 +62,11 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
+$(PEERS_STAMP): $(PEERS_FILES)
+	$(PYTHON) -m venv $(PEERS_VENV)
+	$(PEERS_VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
+	  --constraint benchmarks/peers-constraints.txt --requirement benchmarks/peers-requirements.txt
+	@touch $@
+
 clean:
-	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(PEERS_VENV) build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache

@@ -1,0 +1,213 @@
+"""docs/benchmarks.md and its pictures, written from the rows: `make bench-report`."""
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+from benchmarks import cases, demands, figures, limits, rows, tables
+from benchmarks.compare import by_case
+from benchmarks.implementations import ROOT
+from benchmarks.rows import Row
+from spikeloom import InputError
+from spikeloom.checks import require
+
+DOCUMENT = ROOT / "docs" / "benchmarks.md"
+
+HEAD = """\
+# Benchmarks
+
+One training step (forward pass, backward pass, optimiser) of spikeloom beside that of its peers. `make bench` measures,
+`make bench-report` writes this page from `benchmarks/results`; nothing here is written by hand.
+"""
+
+HOW = """\
+## How it is measured
+
+* All get the same spikes, sizes, weights, labels, loss and optimiser, at a learning rate of 0: all its arithmetic, and
+  weights that stay. Weights are scaled until every hidden layer spikes at the stated rate; the rate is measured in
+  every implementation, and a run that is off by more than 20 % is refused. Where a peer has no such surrogate or reset,
+  a footnote says what it has instead.
+* A process for each implementation. Those of a case are alive at once and step in turns, so that only one works at a
+  time and what slows the machine slows all. A turn begins with a pause, in which a neighbour's threads stop spinning,
+  and with a step that is not counted where steps are fast. The first steps, in which things are compiled, do not count.
+* Equal threads, denormal numbers flushed in all of them. Times are medians; quartiles and all else are in the rows.
+* Inputs lie ready in the form that each takes: dense tensors of its number type, or lists of spikes.
+* Our own losses and gradients are checked against a reference in float64 first; what is wrong is not timed.
+* Memory is the peak of a step beyond weights, gradients and moments, in a process that does nothing else.
+* Time to accuracy counts the training steps alone, not imports, compilation, the loading of data or evaluation.
+
+Cases are named `FAMILY/.../ACTIVITY in percent`. paper-layers: Finkbeiner et al. 2024, batch 48, Adam, 2,942 neurons in
+2 to 5 hidden layers; in (a) the input has the activity that the paper's caps leave it (N-MNIST 1.4, DVS 2.1, SHD 6.9 %)
+and only the hidden layers are swept, in (b) both are. neurons: batch 24, SGD, 10 steps, 1,152 inputs, hidden layers of
+980 neurons at 1.5 %; each neuron of the layers behind the first follows one of the layer below, since in 48 layers of
+random weights all spikes gather in a few samples. onm: one Linear(n, n) and LIF without readout, 500 steps, batch 16.
+recurrent: 700-1024-20 at 2 %, named by steps and batch. ssbp: 700-200-200-20, 500 steps; spyx-shd: 128-128-128-20, 256
+steps; both with a batch of 256. steps: N-MNIST's shape at 1.5 % over more and fewer time steps. `python -m
+benchmarks.run --list` lists all.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write the page; 0, or 2 where there are no rows."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.report", description=__doc__)
+    parser.add_argument("--results", type=Path, default=rows.RESULTS, help="the folder of the rows")
+    parser.add_argument("--document", type=Path, default=DOCUMENT, help="the page; its pictures lie in a folder beside")
+    parser.add_argument("--machine", help="whose rows; default: the machine with most of them")
+    options = parser.parse_args(arguments)
+    try:
+        write(options.results, options.document, options.machine)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print(f"written: {options.document}")
+    return 0
+
+
+def write(results: Path, document: Path, machine: str | None = None) -> None:
+    """Write the page and its pictures.
+
+    Args:
+        results: the folder of the rows.
+        document: the page.
+        machine: whose rows; None for the machine with most of them.
+
+    Raises:
+        InputError: no rows.
+    """
+    found = rows.read(results)
+    require(len(found) > 0, "results", f"rows in {results}", "none", "run make bench")
+    counts = Counter(row["machine"] for row in found)
+    chosen = machine or counts.most_common(1)[0][0]
+    require(chosen in counts, "machine", "one of " + "; ".join(counts), chosen)
+    own = in_order([row for row in found if row["machine"] == chosen])
+    notes = Footnotes(own)
+    page = [HEAD, _machine(own), "## What is promised, and what came out\n", tables.promises(demands.outcomes(own))]
+    page += [_pictures(own, limits.read(results), document), HOW, "## Milliseconds a step\n"]
+    page += [_family(family, group, notes) for family, group in grouped(own).items()]
+    page += ["## Footnotes\n", notes.text(), _left_out(rows.read_left_out(results), own)]
+    document.parent.mkdir(parents=True, exist_ok=True)
+    document.write_text("\n".join(part for part in page if part), encoding="utf-8")
+
+
+def in_order(found: Sequence[Row]) -> list[Row]:
+    """Rows in the order in which cases are made, whatever order they were measured in."""
+    place = {spec.name: number for number, spec in enumerate(cases.every(demanded_first=False))}
+    return sorted(found, key=lambda row: (place.get(row["case"], len(place)), row["case"]))
+
+
+def grouped(found: Sequence[Row]) -> dict[str, list[Row]]:
+    """Rows of cases whose names differ in their last part alone."""
+    groups: dict[str, list[Row]] = {}
+    for row in found:
+        groups.setdefault(row["case"].rpartition("/")[0], []).append(row)
+    return groups
+
+
+class Footnotes:
+    """What differs in implementations, numbered in the order of their names.
+
+    Args:
+        found: rows, whose notes they are.
+    """
+
+    def __init__(self, found: Sequence[Row]) -> None:
+        noted = sorted({(row["implementation"], row["note"]) for row in found if row["note"]})
+        self._notes: dict[str, list[str]] = {}
+        for name, note in noted:
+            self._notes.setdefault(name, []).append(note)
+        self._versions = {row["implementation"]: row["version"] for row in found}
+
+    def mark(self, name: str) -> str:
+        """What stands behind an implementation's name."""
+        return f" [{list(self._notes).index(name) + 1}]" if name in self._notes else ""
+
+    def text(self) -> str:
+        """All footnotes, and the versions of all implementations."""
+        notes = [f"{number}. {name}: {' '.join(n)}" for number, (name, n) in enumerate(self._notes.items(), start=1)]
+        versions = [f"* {name}: {version}" for name, version in sorted(self._versions.items())]
+        return "\n".join([*notes, "", "Versions:", "", *versions, ""])
+
+
+def _machine(own: Sequence[Row]) -> str:
+    dates = sorted(row["date"][:10] for row in own)
+    threads = sorted({row["threads"] for row in own})
+    commits = sorted({row["commit"] for row in own})
+    return (
+        f"Machine: {own[0]['machine']}, {' or '.join(map(str, threads))} threads. "
+        f"Measured {dates[0]} to {dates[-1]}, at {len(commits)} commits: {', '.join(commits)}.\n"
+    )
+
+
+def _pictures(own: Sequence[Row], measured: dict[str, dict[str, object]], document: Path) -> str:
+    folder = document.parent / document.stem
+    drawn: list[tuple[str, str, Callable[[Path], bool]]] = [
+        (
+            "speedup-b",
+            "Speed against the fastest other, all layers equally active",
+            partial(_speed, own, "b"),
+        ),
+        ("speedup-a", "The same, input at the paper's caps and hidden layers swept", partial(_speed, own, "a")),
+        ("sparsity", "What is gained by fusing and what by sparsity (N-MNIST's shape)", partial(_sparsity, own)),
+        ("neurons", "Time of a step against neurons", partial(figures.time_by_neurons, own)),
+        ("memory", "Memory of a step against time steps", partial(figures.memory_by_steps, own)),
+        ("limits", "Share of the hardware's limit that each kernel reaches", partial(figures.limit_shares, measured)),
+    ]
+    parts = ["## Pictures\n"]
+    for name, title, draw in drawn:
+        file = folder / f"{name}.svg"
+        if draw(file):
+            parts.append(f"{title}:\n\n![{title}]({folder.name}/{name}.svg)\n")
+        else:
+            file.unlink(missing_ok=True)
+    return "\n".join(parts) if len(parts) > 1 else ""
+
+
+def _speed(own: Sequence[Row], kind: str, file: Path) -> bool:
+    return figures.speedups(own, kind, file)
+
+
+def _sparsity(own: Sequence[Row], file: Path) -> bool:
+    return figures.sparsity_and_fusing(own, "nmnist", file)
+
+
+def _family(family: str, group: Sequence[Row], notes: Footnotes) -> str:
+    """The table of a family, and one of its memory where that was measured."""
+    layers = {"-".join(map(str, row["layers"])) for row in group}
+    sizes = f" ({layers.pop()})" if len(layers) == 1 else ""
+    own = by_case(group)
+    rates = [f"{min(hidden):.2%} to {max(hidden):.2%}" for hidden in (_hidden(rows_) for rows_ in own.values())]
+    parts = [f"### {family}{sizes}\n", tables.times(group, notes.mark)]
+    parts.append(f"Hidden activity, measured over all implementations: {'; '.join(rates)}.\n")
+    memory = tables.memories(group)
+    if memory:
+        parts += ["MB of a step beyond weights, gradients and moments:\n", memory]
+    return "\n".join(parts)
+
+
+def _hidden(own: Sequence[Row]) -> list[float]:
+    return [rate for row in own for rate in row["activity_hidden"]]
+
+
+def _left_out(reasons: dict[str, dict[str, str]], own: Sequence[Row]) -> str:
+    """Why implementations have no row, each reason once with its cases."""
+    there = by_case(own)
+    grouped_: dict[tuple[str, str], list[str]] = {}
+    for case, by_name in reasons.items():
+        for name, reason in by_name.items():
+            if case in there:
+                grouped_.setdefault((name, reason), []).append(case)
+    if not grouped_:
+        return ""
+    lines = [f"* {name}: {reason} ({_some(found)})" for (name, reason), found in sorted(grouped_.items())]
+    return "\n".join(["## Without a row\n", *lines, ""])
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names) if len(names) <= 3 else f"{names[0]} and {len(names) - 1} more"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
