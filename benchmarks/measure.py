@@ -184,18 +184,21 @@ def _turn(child: Child, step_s: float, effort: Effort) -> list[float]:
 
 def memory(
     case: Path, implementations: Iterable[Implementation], *, threads: int, effort: Effort, tell: Tell
-) -> dict[str, int]:
-    """Peak bytes of a step by implementation, each in a process of its own; those that fail are left out."""
-    found = {}
+) -> tuple[dict[str, int], dict[str, str]]:
+    """Peak bytes of a step by implementation, each in a process of its own, and of those that fail why.
+
+    Args and returns otherwise as `measure`.
+    """
+    found, failed = {}, {}
     for one in implementations:
         tell(f"{one.name}: memory")
         child = Child(one, case, threads, peak.ENVIRONMENT)
         try:
             measured = child.ask("memory", effort.build_limit_s).get("bytes")
-        except Failed:
-            continue
+            if measured is not None:
+                found[one.name] = measured
+        except Failed as failure:
+            failed[one.name] = str(failure)
         finally:
             child.close()
-        if measured is not None:
-            found[one.name] = measured
-    return found
+    return found, failed

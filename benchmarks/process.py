@@ -6,6 +6,7 @@ import subprocess
 import tempfile
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from queue import Empty, Queue
 from typing import Any
@@ -63,9 +64,9 @@ class Child:
         """
         try:
             print(json.dumps({"do": what, **arguments}), file=self._process.stdin, flush=True)
-            answer: dict[str, Any] = json.loads(self._wait(what, limit_s))
-        except BrokenPipeError:
+        except (BrokenPipeError, ValueError):
             raise self._failed(f"ended before it could {what}") from None
+        answer: dict[str, Any] = json.loads(self._wait(what, limit_s))
         if "error" in answer:
             raise self._failed(_first_line(answer["error"]))
         return answer
@@ -76,8 +77,10 @@ class Child:
         self._process.wait()
         self._printed.close()
         for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None and not pipe.closed:
-                pipe.close()
+            # What was never sent cannot be sent any more.
+            with suppress(OSError):
+                if pipe is not None:
+                    pipe.close()
 
     def _read(self) -> None:
         assert self._process.stdout is not None

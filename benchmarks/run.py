@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -69,7 +70,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _list() -> None:
-    console, table = Console(), Table("case", "layers", "steps", "batch", "input", "hidden", "optimiser", "demanded")
+    console, table = Console(), Table(box=box.SIMPLE)
+    for name in ("case", "layers", "steps", "batch", "input", "hidden", "optimiser", "demanded"):
+        table.add_column(name, no_wrap=name == "case")
     for spec in cases.every():
         work = spec.workload
         classes = [work.case.classes] if work.case.classes else []
@@ -173,7 +176,9 @@ def _run_case(spec: Spec, plan: Plan, made: Path, progress: Progress, task: Task
     )
     if plan.memory and spec.memory:
         timed = [one for one in plan.implementations if one.name in found]
-        for name, peak in measure.memory(path, timed, threads=plan.threads, effort=plan.effort, tell=tell).items():
+        peaks, failed = measure.memory(path, timed, threads=plan.threads, effort=plan.effort, tell=tell)
+        left_out |= {f"memory of {name}": reason for name, reason in failed.items()}
+        for name, peak in peaks.items():
             found[name].peak_bytes = peak
     case = files.load(path)
     written = [rows.row(case, name, one, threads=plan.threads, date=date) for name, one in found.items()]
@@ -183,9 +188,10 @@ def _run_case(spec: Spec, plan: Plan, made: Path, progress: Progress, task: Task
 
 def _print(spec: Spec, written: Sequence[rows.Row], left_out: dict[str, str], console: Console) -> None:
     peers = [row["median_ms"] for row in written if not is_ours(row["implementation"])]
-    table = Table(title=spec.name, title_justify="left")
-    for name in ("implementation", "type", "ms", "quartiles", "of the fastest peer's speed", "MB", "hidden activity"):
-        table.add_column(name, justify="left" if name in ("implementation", "type") else "right")
+    table = Table(title=spec.name, title_justify="left", box=box.SIMPLE)
+    for name in ("implementation", "type", "ms", "quartiles", "speed-up", "MB", "hidden activity"):
+        left = name in ("implementation", "type")
+        table.add_column(name, justify="left" if left else "right", no_wrap=name == "implementation")
     for row in sorted(written, key=lambda row: row["median_ms"]):
         ratio = f"{min(peers) / row['median_ms']:.2f}" if peers else ""
         memory = "" if row["peak_bytes"] is None else f"{row['peak_bytes'] / 1e6:.0f}"

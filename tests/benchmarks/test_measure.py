@@ -1,0 +1,105 @@
+"""Children: what they measure in turns, and what happens to those that cannot."""
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from small_cases import here
+
+from benchmarks import cases, files, measure
+from benchmarks.cases import Spec
+from benchmarks.implementations import Implementation
+from benchmarks.measure import Effort, Failed
+from benchmarks.process import Child
+from spikeloom.bench.cases import Case as Shape
+from spikeloom.bench.cases import Workload
+
+STATED = 0.1
+SHORT = replace(Effort(), rounds=2, turn_s=0.01)
+
+
+def silent(what: str) -> None:
+    pass
+
+
+def test_ours_and_plain_torch_in_turns_and_no_one_stops_the_others(case_file: Path) -> None:
+    told: list[str] = []
+    gone = Implementation("torch_folded", Path("/bin/false"))
+    found, left_out = measure.measure(
+        case_file,
+        [here("ours_sparse"), here("torch_folded"), here("nobody"), replace(gone, name="gone")],
+        stated=STATED,
+        threads=1,
+        effort=SHORT,
+        tell=told.append,
+    )
+    assert set(found) == {"ours_sparse", "torch_folded"}
+    for one in found.values():
+        assert one.activity == pytest.approx([0.1, 0.1], rel=0.2)
+        low, high = one.quartiles_ms
+        assert 0 < low <= one.median_ms <= high
+    assert "torch" in found["torch_folded"].version
+    assert found["ours_sparse"].version.startswith("spikeloom 0.")
+    assert left_out["nobody"] == "ModuleNotFoundError: No module named 'benchmarks.peers.nobody'"
+    assert "exit status 1" in left_out["gone"] or "ended before" in left_out["gone"]
+    turns = [what for what in told if "round" in what]
+    assert turns == [f"{name}: round {n} of 2" for n in (1, 2) for name in ("ours_sparse", "torch_folded")]
+
+
+def test_a_layer_off_the_stated_rate_is_refused(case_file: Path, tmp_path: Path) -> None:
+    case = files.load(case_file)
+    louder = replace(case, weights=(case.weights[0], 2 * case.weights[1]))
+    files.save(louder, tmp_path / "louder.pt")
+    found, left_out = measure.measure(
+        tmp_path / "louder.pt", [here("torch_folded")], stated=STATED, threads=1, effort=SHORT, tell=silent
+    )
+    assert found == {}
+    assert left_out["torch_folded"].startswith("refused: layer 2 spikes at ")
+    assert left_out["torch_folded"].endswith("%, 10.00% within 20% is stated")
+
+
+@pytest.mark.parametrize(("rate", "refused"), [(0.081, False), (0.119, False), (0.079, True), (0.121, True)])
+def test_a_fifth_off_is_the_limit(rate: float, refused: bool) -> None:
+    if refused:
+        with pytest.raises(Failed, match="layer 2 spikes at"):
+            measure.check_activity([0.1, rate], 0.1)
+    else:
+        measure.check_activity([0.1, rate], 0.1)
+
+
+def test_a_child_that_takes_too_long_is_ended(case_file: Path) -> None:
+    child = Child(here("torch_folded"), case_file, 1)
+    with pytest.raises(Failed, match="build took longer than 0 s"):
+        child.ask("build", 0.01)
+    with pytest.raises(Failed, match="ended before it could step"):
+        child.ask("step", 1, times=1)
+
+
+def test_an_input_that_an_implementation_does_not_take_is_told(case_file: Path, tmp_path: Path) -> None:
+    case = files.load(case_file)
+    files.save(replace(case, x=0.5 * case.x, binary=False), tmp_path / "numbers.pt")
+    child = Child(here("ours_sparse"), tmp_path / "numbers.pt", 1)
+    try:
+        assert child.ask("build", 600) == {"unsupported": "input that is no spikes takes the dense route"}
+    finally:
+        child.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a process clear the record of its peak")
+def test_memory_is_what_a_step_keeps(tmp_path: Path) -> None:
+    work = Workload(Shape("memory", 500, 50, 3), 0.05, 0.05, hidden=(700,), batch=40)
+    path = cases.made(Spec("memory/5", work), tmp_path)
+    both = [here("ours_sparse"), here("torch_per_step")]
+    found, failed = measure.memory(path, [*both, here("nobody")], threads=1, effort=Effort(), tell=silent)
+    assert set(failed) == {"nobody"}
+    inputs, kept = 4 * 50 * 40 * 500, 3 * 4 * 50 * 40 * 700
+    assert inputs + kept <= found["torch_per_step"] < 2 * (inputs + kept) + (8 << 20)
+    assert found["ours_sparse"] < found["torch_per_step"] / 2
+
+
+def test_slow_steps_have_fewer_turns_spread_over_the_rounds() -> None:
+    effort = Effort(rounds=5, peer_s=20)
+    assert measure.turns_of(0.01, effort) == [0, 1, 2, 3, 4]
+    assert measure.turns_of(4.0, effort) == [1, 3]
+    assert measure.turns_of(100.0, effort) == [2]
