@@ -27,7 +27,7 @@ def ours_by(route: str, number_type: str | None = None) -> Which:
 
     def chosen(row: Row) -> bool:
         of_type = number_type in (None, row["number_type"])
-        return bool(of_type and row["implementation"].startswith(f"ours_{route}"))
+        return of_type and str(row["implementation"]).startswith(f"ours_{route}")
 
     return chosen
 
@@ -39,7 +39,7 @@ def typed(which: Which, number_type: str) -> Which:
 
 def dense(row: Row) -> bool:
     """Whether a row is of an implementation that computes all products, ours or not; our own choice is none."""
-    name = row["implementation"]
+    name = str(row["implementation"])
     if ours(row):
         return name.startswith("ours_dense")
     return not any(part in name for part in SPARSE_PEERS)

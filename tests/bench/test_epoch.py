@@ -27,7 +27,7 @@ def test_rivals_have_the_same_network(name: str, config: Config) -> None:
     batches = loaders(config).train
     model = runs.classifier(config, batches.dataset.sensor, batches.dataset.classes)
     spikes, _ = next(iter(batches))
-    outputs, hidden = VARIANTS[name](DenseNet(epoch._problem(model, config)), spikes.dense())
+    outputs, hidden = VARIANTS[name](DenseNet(epoch.problem_of(model, config)), spikes.dense())
     expected = model(spikes)
     assert expected.abs().max() > 0
     torch.testing.assert_close(outputs, expected, rtol=1e-4, atol=1e-5)

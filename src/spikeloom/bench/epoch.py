@@ -172,7 +172,7 @@ def _own_epoch(trainer: Trainer, batches: Loader) -> tuple[float, Tally]:
 
 def _rival(name: str, model: Classifier, config: Config, batches: Loader) -> Callable[[], None]:
     """An epoch in plain torch, from weights as ours are now."""
-    net = DenseNet(_problem(model, config))
+    net = DenseNet(problem_of(model, config))
     optimizer = torch.optim.AdamW(
         net.parameters(), config.training.learning_rate, weight_decay=config.training.weight_decay, fused=True
     )
@@ -189,8 +189,13 @@ def _rival(name: str, model: Classifier, config: Config, batches: Loader) -> Cal
     return epoch
 
 
-def _problem(model: Classifier, config: Config) -> Problem:
-    """The network and its weights, as the dense contenders take them."""
+def problem_of(model: Classifier, config: Config) -> Problem:
+    """The network and its weights, as plain torch's variants take them, without input.
+
+    Args:
+        model: of LIF layers and a leaky-integrator readout.
+        config: the settings that it was made by.
+    """
     layers: Sequence[Spiking | LI] = list(model.network)
     hidden = [layer for layer in layers if isinstance(layer, Spiking)]
     first, readout = hidden[0], layers[-1]
