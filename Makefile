@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 # The benchmark's peers have an environment of their own, so that none of them touches ours.
 PEERS_VENV ?= .venv-peers
 PEERS_STAMP := $(PEERS_VENV)/.installed
-PEERS_FILES := benchmarks/peers-requirements.txt benchmarks/peers-constraints.txt
+PEERS_FILES := $(addprefix benchmarks/peers-,requirements.txt requirements-bare.txt constraints.txt)
 
 .PHONY: train study bench bench-report bench-check test check install format clean
 
@@ -67,6 +67,8 @@ $(PEERS_STAMP): $(PEERS_FILES)
 	$(PYTHON) -m venv $(PEERS_VENV)
 	$(PEERS_VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
 	  --constraint benchmarks/peers-constraints.txt --requirement benchmarks/peers-requirements.txt
+	$(PEERS_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
+	  --constraint benchmarks/peers-constraints.txt --requirement benchmarks/peers-requirements-bare.txt
 	@touch $@
 
 clean:

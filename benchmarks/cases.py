@@ -40,6 +40,7 @@ class Spec:
         gaussian: the input is numbers of a normal distribution and not spikes.
         memory: whether memory is measured too.
         demanded: whether a figure that the project promises hangs on it.
+        sweep: whether it is one of many alike, in which only contenders run unless others are asked for.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Spec:
     gaussian: bool = False
     memory: bool = False
     demanded: bool = False
+    sweep: bool = False
 
     @property
     def family(self) -> str:
@@ -64,12 +66,13 @@ def _paper(kind: str, shape: str, layers: int, percent: float) -> Spec:
     own = SHAPES[shape]
     of_input = INPUT_CAPS[shape] if kind == "a" else percent
     work = Workload(own, of_input / 100, percent / 100, hidden=split_evenly(layers, 10))
-    demanded = layers == 2 and (kind == "a" or percent in (0.5, 1.5))
+    key = layers == 2 and ((kind == "b" and percent in (0.5, 1.5)) or (kind == "a" and percent == 2))
     return Spec(
         f"paper-layers-{kind}/{shape}/{layers}/{percent:g}",
         work,
-        memory=layers == 2 and percent in (0.5, 1.5) and kind == "b",
-        demanded=demanded,
+        memory=key and kind == "b",
+        demanded=key or (layers == 2 and kind == "a"),
+        sweep=not key,
     )
 
 
@@ -91,7 +94,8 @@ def neurons() -> list[Spec]:
         shape = Shape("neurons", inputs=24 * 24 * 2, steps=10, classes=10)
         work = Workload(shape, hidden=(TILE_LAYER,) * layers, batch=24, chain=True)
         total = layers * TILE_LAYER + shape.classes
-        found.append(Spec(f"neurons/{total}", work, optimizer="sgd", memory=True, demanded=layers == 48))
+        deepest = layers == 48
+        found.append(Spec(f"neurons/{total}", work, optimizer="sgd", memory=True, demanded=deepest, sweep=not deepest))
     return found
 
 
@@ -107,7 +111,7 @@ def onm() -> list[Spec]:
         found.append(Spec(f"onm/{n}/gaussian", dense, optimizer="sgd", gaussian=True, demanded=n in (512, 2048)))
         for percent in (0.5, 1, 2, 5, 10):
             work = replace(dense, activity=percent / 100, hidden_activity=percent / 100)
-            found.append(Spec(f"onm/{n}/{percent:g}", work, optimizer="sgd"))
+            found.append(Spec(f"onm/{n}/{percent:g}", work, optimizer="sgd", sweep=True))
     return found
 
 
@@ -117,7 +121,7 @@ def recurrent() -> list[Spec]:
     for steps, batch in ((250, 128), (100, 48), (100, 128), (250, 48)):
         work = Workload(Shape("recurrent", 700, steps, 20), 0.02, 0.02, recurrent=True, hidden=(1024,), batch=batch)
         main = (steps, batch) == (250, 128)
-        found.append(Spec(f"recurrent/{steps}/{batch}", work, memory=main, demanded=main))
+        found.append(Spec(f"recurrent/{steps}/{batch}", work, memory=main, demanded=main, sweep=not main))
     return found
 
 
@@ -128,14 +132,15 @@ def small_nets() -> list[Spec]:
         shape = Shape(name, inputs, steps, 20)
         for percent in (2, 1, 5, 10):
             work = Workload(shape, percent / 100, percent / 100, hidden=(neurons, neurons), batch=256)
-            found.append(Spec(f"{name}/{percent}", work, memory=percent == 2, demanded=percent == 2))
+            main = percent == 2
+            found.append(Spec(f"{name}/{percent}", work, memory=main, demanded=main, sweep=not main))
     return found
 
 
 def steps() -> list[Spec]:
     """The shape of N-MNIST at 1.5 % over more and fewer steps: how memory grows."""
     shapes = [replace(SHAPES["nmnist"], steps=count) for count in (25, 50, 100, 200, 400)]
-    return [Spec(f"steps/{shape.steps}", Workload(shape), memory=True) for shape in shapes]
+    return [Spec(f"steps/{shape.steps}", Workload(shape), memory=True, sweep=shape.steps != 100) for shape in shapes]
 
 
 def every(*, demanded_first: bool = True) -> list[Spec]:

@@ -11,6 +11,9 @@ from spikeloom.checks import require
 ROOT = Path(__file__).parents[1]
 PEERS_PYTHON = ROOT / ".venv-peers" / "bin" / "python"
 
+CONTENDERS = "ours_*,torch_expert*,torch_folded*,torch_csr*,jax_scan*,brainevent*"
+"""Those that are the fastest, or near it, in some case: sweeps leave out the others, which take far longer."""
+
 
 @dataclass(frozen=True)
 class Implementation:
@@ -47,16 +50,24 @@ def select(wanted: str, peers_python: Path = PEERS_PYTHON) -> list[Implementatio
     """The implementations that are asked for.
 
     Args:
-        wanted: names or patterns with `*`, between commas; "all" for all.
+        wanted: names or patterns with `*`, between commas; "all" for all, "contenders" for `CONTENDERS`.
         peers_python: the interpreter of those that are not ours.
 
     Raises:
         InputError: a part of it that is no implementation's.
     """
-    available, found = every(peers_python), []
+    available = every(peers_python)
+    if wanted == "contenders":
+        return [one for one in available if is_contender(one.name)]
+    found: list[Implementation] = []
     for part in (part.strip() for part in wanted.split(",")):
         matching = [one for one in available if part == "all" or fnmatchcase(one.name, part)]
         names = ", ".join(one.name for one in available)
-        require(len(matching) > 0, "PEERS", f"one of {names}, or a pattern", repr(part))
+        require(len(matching) > 0, "PEERS", f"all, contenders, one of {names}, or a pattern", repr(part))
         found += [one for one in matching if one not in found]
     return found
+
+
+def is_contender(name: str) -> bool:
+    """Whether an implementation takes part in sweeps."""
+    return any(fnmatchcase(name, pattern) for pattern in CONTENDERS.split(","))

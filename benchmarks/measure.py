@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median, quantiles
@@ -100,29 +101,32 @@ def measure(
     Returns:
         What was measured by implementation, and of the others why not.
     """
-    left_out: dict[str, str] = {}
-    # Their imports overlap; from the first build on, only one works at a time.
-    children = [Child(one, case, threads) for one in implementations]
+    children = {one.name: Child(one, case, threads) for one in implementations}
     try:
-        alive, found = {}, {}
-        for child in children:
-            name = child.implementation.name
-            tell(f"{name}: building")
-            try:
-                found[name] = _built(child, stated, effort)
-                alive[name] = child
-            except Failed as failure:
-                left_out[name] = str(failure)
-                child.close()
-        _in_turns(alive, found, left_out, effort, tell)
+        # They import, build and compile beside each other; once the first clock starts, only one works at a time.
+        tell("building all")
+        with ThreadPoolExecutor(max_workers=threads) as pool:
+            outcomes = pool.map(lambda child: _built(child, stated, effort), children.values())
+            built = dict(zip(children, outcomes, strict=True))
+        found = {name: one for name, one in built.items() if isinstance(one, Measured)}
+        left_out = {name: str(one) for name, one in built.items() if isinstance(one, Failed)}
+        _in_turns({name: children[name] for name in found}, found, left_out, effort, tell)
     finally:
-        for child in children:
+        for child in children.values():
             child.close()
     return {name: one for name, one in found.items() if name not in left_out}, left_out
 
 
-def _built(child: Child, stated: float, effort: Effort) -> Measured:
-    """Have it built, and its activity checked."""
+def _built(child: Child, stated: float, effort: Effort) -> Measured | Failed:
+    """What is known of an implementation once it is built and its activity checked, or why it cannot go on."""
+    try:
+        return _checked(child, stated, effort)
+    except Failed as failure:
+        child.close()
+        return failure
+
+
+def _checked(child: Child, stated: float, effort: Effort) -> Measured:
     about = child.ask("build", effort.build_limit_s)
     if "unsupported" in about:
         raise Failed(about["unsupported"])
@@ -131,9 +135,7 @@ def _built(child: Child, stated: float, effort: Effort) -> Measured:
     activity = child.ask("activity", effort.build_limit_s)["activity"]
     child.ask("trim", effort.build_limit_s)
     check_activity(activity, stated)
-    one = Measured(about["version"], about["number_type"], about["note"], activity)
-    one.seconds.append(about["seconds"][-1])  # how long a step takes, until it is measured
-    return one
+    return Measured(about["version"], about["number_type"], about["note"], activity)
 
 
 def check_activity(activity: Sequence[float], stated: float) -> None:
@@ -151,14 +153,19 @@ def _in_turns(
     children: dict[str, Child], found: dict[str, Measured], left_out: dict[str, str], effort: Effort, tell: Tell
 ) -> None:
     """Time the children, one after the other, some steps each, until all have had their turns."""
-    typical = {name: found[name].seconds.pop() for name in children}
-    turns = {name: turns_of(typical[name], effort) for name in children}
-    for number in range(effort.rounds):
-        for name in [name for name in children if name not in left_out and number in turns[name]]:
+    typical: dict[str, float] = {}
+    for number in range(-1, effort.rounds):
+        for name in [name for name in children if name not in left_out]:
+            if name in typical and number not in turns_of(typical[name], effort):
+                continue
             tell(f"{name}: round {number + 1} of {effort.rounds}")
             time.sleep(PAUSE_S)
             try:
-                found[name].seconds += _turn(children[name], typical[name], effort)
+                if number < 0:
+                    # Not counted: it says how many steps there is time for.
+                    typical[name] = children[name].ask("step", effort.build_limit_s, times=1)["seconds"][0]
+                else:
+                    found[name].seconds += _turn(children[name], typical[name], effort)
             except Failed as failure:
                 left_out[name] = str(failure)
 
@@ -189,8 +196,10 @@ def memory(
 
     Args and returns otherwise as `measure`.
     """
-    found, failed = {}, {}
-    for one in implementations:
+    found: dict[str, int] = {}
+    failed: dict[str, str] = {}
+
+    def one_of(one: Implementation) -> None:
         tell(f"{one.name}: memory")
         child = Child(one, case, threads, peak.ENVIRONMENT)
         try:
@@ -201,4 +210,8 @@ def memory(
             failed[one.name] = str(failure)
         finally:
             child.close()
+
+    # No clock runs here, and what a process takes does not depend on another.
+    with ThreadPoolExecutor(max_workers=threads) as pool:
+        list(pool.map(one_of, implementations))
     return found, failed

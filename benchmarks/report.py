@@ -36,6 +36,8 @@ HOW = """\
 * Equal threads, denormal numbers flushed in all of them. Times are medians; quartiles and all else are in the rows.
 * Inputs lie ready in the form that each takes: dense tensors of its number type, or lists of spikes.
 * Our own losses and gradients are checked against a reference in float64 first; what is wrong is not timed.
+* In sweeps only those run that are the fastest, or near it, somewhere; all run in the cases that the table of promises
+  names, but for (a), where all run at 2 %.
 * Memory is the peak of a step beyond weights, gradients and moments, in a process that does nothing else.
 * Time to accuracy counts the training steps alone, not imports, compilation, the loading of data or evaluation.
 

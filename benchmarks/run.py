@@ -57,7 +57,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--list", action="store_true", help="print what there is, and measure nothing")
     parser.add_argument("--case", default="demanded", help="names or patterns by commas; default: demanded")
-    parser.add_argument("--peers", default="all", help="names or patterns by commas; default: all")
+    parser.add_argument(
+        "--peers", help="names or patterns by commas, all or contenders; default: all, in sweeps contenders"
+    )
     parser.add_argument("--quick", action="store_true", help="few steps, short limits, no memory")
     parser.add_argument("--skip-done", action="store_true", help="leave out cases that have rows already")
     parser.add_argument("--no-memory", action="store_true", help="measure time alone")
@@ -98,15 +100,18 @@ def _run(options: argparse.Namespace) -> None:
     require(options.rounds is None or options.rounds >= 1, "rounds", "at least 1", options.rounds)
     default = QUICK if options.quick else Effort()
     effort = default if options.rounds is None else replace(default, rounds=options.rounds)
-    chosen = implementations.select(options.peers, options.peers_python)
+    chosen = implementations.select(options.peers or "all", options.peers_python)
     specs = cases.select(options.case)
-    folder = options.out or (rows.PARTIAL if options.quick or options.peers != "all" else rows.RESULTS)
+    folder = options.out or (
+        rows.PARTIAL if options.quick or options.peers not in (None, "all", "contenders") else rows.RESULTS
+    )
     if options.skip_done:
         done = {row["case"] for row in rows.read(folder) if row["machine"] == rows.machine()}
         specs = [spec for spec in specs if spec.name not in done]
     console = Console()
     chosen, red = _green(chosen, console)
-    plan = Plan(chosen, red, threads, effort, not (options.quick or options.no_memory), folder)
+    memory = not (options.quick or options.no_memory)
+    plan = Plan(chosen, red, threads, effort, memory, folder, in_sweeps_too=options.peers is not None)
     with _kept(options.made) as made, _progress(console) as progress:
         task = progress.add_task("", total=len(specs))
         for spec in specs:
@@ -126,6 +131,7 @@ class Plan:
         effort: how long to measure.
         memory: whether memory is measured, in cases that ask for it.
         folder: of the results.
+        in_sweeps_too: whether all of them run in sweeps, and not contenders alone.
     """
 
     implementations: list[Implementation]
@@ -134,6 +140,12 @@ class Plan:
     effort: Effort
     memory: bool
     folder: Path
+    in_sweeps_too: bool
+
+    def chosen(self, spec: Spec) -> list[Implementation]:
+        """What is timed in a case."""
+        everyone = self.in_sweeps_too or not spec.sweep
+        return [one for one in self.implementations if everyone or implementations.is_contender(one.name)]
 
 
 def _green(chosen: list[Implementation], console: Console) -> tuple[list[Implementation], dict[str, str]]:
@@ -172,10 +184,10 @@ def _run_case(spec: Spec, plan: Plan, made: Path, progress: Progress, task: Task
     date, path = rows.now(), cases.made(spec, made)
     stated = spec.workload.hidden_activity
     found, left_out = measure.measure(
-        path, plan.implementations, stated=stated, threads=plan.threads, effort=plan.effort, tell=tell
+        path, plan.chosen(spec), stated=stated, threads=plan.threads, effort=plan.effort, tell=tell
     )
     if plan.memory and spec.memory:
-        timed = [one for one in plan.implementations if one.name in found]
+        timed = [one for one in plan.chosen(spec) if one.name in found]
         peaks, failed = measure.memory(path, timed, threads=plan.threads, effort=plan.effort, tell=tell)
         left_out |= {f"memory of {name}": reason for name, reason in failed.items()}
         for name, peak in peaks.items():
@@ -189,17 +201,14 @@ def _run_case(spec: Spec, plan: Plan, made: Path, progress: Progress, task: Task
 def _print(spec: Spec, written: Sequence[rows.Row], left_out: dict[str, str], console: Console) -> None:
     peers = [row["median_ms"] for row in written if not is_ours(row["implementation"])]
     table = Table(title=spec.name, title_justify="left", box=box.SIMPLE)
-    for name in ("implementation", "type", "ms", "quartiles", "speed-up", "MB", "hidden activity"):
-        left = name in ("implementation", "type")
-        table.add_column(name, justify="left" if left else "right", no_wrap=name == "implementation")
+    for name in ("implementation", "type", "ms", "quartiles", "speed-up", "MB"):
+        table.add_column(name, justify="left" if name in ("implementation", "type") else "right", no_wrap=True)
     for row in sorted(written, key=lambda row: row["median_ms"]):
         ratio = f"{min(peers) / row['median_ms']:.2f}" if peers else ""
         memory = "" if row["peak_bytes"] is None else f"{row['peak_bytes'] / 1e6:.0f}"
         low, high = row["quartiles_ms"]
-        rates = row["activity_hidden"]
-        shown = f"{min(rates):.2%} to {max(rates):.2%}"
         ms = f"{row['median_ms']:.1f}"
-        table.add_row(row["implementation"], row["number_type"], ms, f"{low:.1f} to {high:.1f}", ratio, memory, shown)
+        table.add_row(row["implementation"], row["number_type"], ms, f"{low:.1f} {high:.1f}", ratio, memory)
     console.print(table)
     for name, reason in left_out.items():
         console.print(f"  {name}: {reason}", highlight=False)
