@@ -144,6 +144,8 @@ def call(
         arguments["recurrent"] = to_blocks(recurrent, rows=rows)
     if isinstance(x, Spikes):
         operator = ops.feedforward if recurrent is None else ops.recurrent
+        if recurrent is None:
+            arguments["shadow"] = None
         inputs = {"ids": x.ids, "row_start": x.row_start, "spike_count": x.spike_count, "active": x.active}
     else:
         operator = ops.feedforward_dense if recurrent is None else ops.recurrent_dense

@@ -16,6 +16,7 @@ from spikeloom.ops.arrays import (
     chunk_bounds,
     flat,
     kernels,
+    room,
     run,
     sample_groups,
     scratch,
@@ -68,7 +69,7 @@ class Layer:
         """Room for what the neurons keep for their backward pass, `[K, B * T, N]`."""
         shape = (len(self.equations.kept), batch * self.steps, self.parameters.shape[1])
         # NumPy asks for huge pages, torch does not: 85 MB of these cost a step 20 ms instead of 36.
-        return torch.from_numpy(np.empty(shape, np.float32))
+        return torch.from_numpy(room(*shape))
 
     def by_parameter(self, d_learned: Tensor) -> Tensor:
         """The gradients by all parameters `[P, N]`, of those by the learned ones `[L, N]`; zeros for the others."""
@@ -244,8 +245,8 @@ def scattered(
 def sums(total: Tensor, parts: int) -> Any:
     """Room for so many parts of a sum; one part is the sum itself."""
     flat_total = flat(total)
-    room = flat_total[None] if parts == 1 else np.empty((parts, flat_total.size), np.float32)
-    return kernels("sources").Sums(room, flat_total)
+    each = flat_total[None] if parts == 1 else room(parts, flat_total.size)
+    return kernels("sources").Sums(each, flat_total)
 
 
 def columns_room(chunks: int, inputs: int, spikes: int) -> Any:
