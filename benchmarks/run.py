@@ -102,9 +102,8 @@ def _run(options: argparse.Namespace) -> None:
     effort = default if options.rounds is None else replace(default, rounds=options.rounds)
     chosen = implementations.select(options.peers or "all", options.peers_python)
     specs = cases.select(options.case)
-    folder = options.out or (
-        rows.PARTIAL if options.quick or options.peers not in (None, "all", "contenders") else rows.RESULTS
-    )
+    partial = options.quick or options.peers not in (None, "all", "contenders")
+    folder = options.out or (rows.PARTIAL if partial else rows.RESULTS)
     if options.skip_done:
         done = {row["case"] for row in rows.read(folder) if row["machine"] == rows.machine()}
         specs = [spec for spec in specs if spec.name not in done]

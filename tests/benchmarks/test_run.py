@@ -19,7 +19,7 @@ def test_the_list_has_all_cases_and_implementations(capsys: pytest.CaptureFixtur
     ("arguments", "message"),
     [
         (["--case", "nothing"], "CASE: expected a case"),
-        (["--peers", "nobody"], "PEERS: expected one of ours_"),
+        (["--peers", "nobody"], "PEERS: expected all, contenders, one of ours_"),
         (["--threads", "0"], "threads: expected from 1 to "),
         (["--rounds", "0"], "rounds: expected at least 1"),
     ],
