@@ -1,7 +1,7 @@
 """Plain torch, products over all steps, the neurons' loop through torch.compile with its backward pass.
 
-A loop over all steps compiles for minutes from 100 steps on, and comes out slower: so it is compiled for a few steps, and
-called again and again.
+A loop over 100 steps compiles for a minute and more, and comes out slower: so a few steps are compiled, and called
+again and again.
 """
 
 import torch

@@ -1,7 +1,7 @@
 """The strongest dense plain torch that we know how to write: a whole layer as one autograd function.
 
 Activities are `[N, T * B]`, neurons first: then all products, those for gradients by weights too, read and write rows.
-Buffers live from step to step, the neurons' loop is fused by torch.compile, and nothing is computed that no one asks for.
+Buffers live from step to step, the neurons' loop is fused by torch.compile, and nothing is computed that no one needs.
 """
 
 from typing import Any
@@ -64,7 +64,7 @@ def _by_time(x: Tensor) -> Tensor:
 
 
 class Run(torch.autograd.Function):
-    """A layer's spikes `[N, T * B]` from its weights `[N, I]`, recurrent ones or None, and spikes below `[I, T * B]`."""
+    """A layer's spikes `[N, T * B]` from weights `[N, I]`, recurrent ones or None, and what is below `[I, T * B]`."""
 
     @staticmethod
     def forward(ctx: Any, weight: Tensor, within: Tensor | None, below: Tensor, layer: Layer) -> Tensor:

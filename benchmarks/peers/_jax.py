@@ -1,6 +1,6 @@
 """JAX as its experts write it: the whole step jitted, optimiser and all, and layers with gradients of their own.
 
-Products are over all steps at once; neurons are a scan forward and a scan backward, which keep membranes and nothing else.
+Products are over all steps at once; neurons are a scan forward and a scan backward, which keep membranes alone.
 """
 
 from collections.abc import Callable
@@ -43,7 +43,7 @@ def parameters(weights: Weights) -> Parameters:
 
 
 Forward = Callable[[Parameters, Any], tuple[Any, list[Any]]]
-"""From parameters and input `[T, B, I]` to the readout's sum over all steps `[B, C]`, or None, and each layer's spikes."""
+"""From parameters and input `[T, B, I]` to the readout's sum over steps `[B, C]`, or None, and each layer's spikes."""
 
 
 def train(case: Case, weights: Weights, forward: Forward, x: Any) -> Built:
@@ -108,7 +108,7 @@ def build_scan(case: Case, *, dtype: Any) -> Built:
         spikes = []
         for weight, within in zip(parameters["hidden"], parameters["within"], strict=True):
             currents = fold(x, weight)
-            x = feedforward(currents, neuron) if within is None else _recurrent(currents, within.astype(dtype), neuron)
+            x = feedforward(currents, neuron) if within is None else recurrent(currents, within.astype(dtype), neuron)
             spikes.append(x)
         return read(x, parameters["readout"], weighting), spikes
 
@@ -155,7 +155,8 @@ def _feedforward_there(currents: Any, neuron: Numbers) -> Any:
 
 def _feedforward_back(neuron: Numbers, membranes: Any, outside: Any) -> Any:
     def step(later: Any, given: Any) -> Any:
-        later = _go_back(later, *given, neuron)
+        membrane, gradient = given
+        later = _go_back(later, membrane, gradient, neuron)
         return later, later.astype(outside.dtype)
 
     given = (membranes, outside)
@@ -166,7 +167,8 @@ feedforward.defvjp(_feedforward_there, _feedforward_back)
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(2,))
-def _recurrent(currents: Any, within: Any, neuron: Numbers) -> Any:
+def recurrent(currents: Any, within: Any, neuron: Numbers) -> Any:
+    """`feedforward` with recurrent weights `[N, N]` in the number type of the currents."""
     return _recurrent_there(currents, within, neuron)[0]
 
 
@@ -196,4 +198,4 @@ def _recurrent_back(neuron: Numbers, kept: Any, outside: Any) -> Any:
     return inside, inside[1:].reshape(-1, neurons).T @ spikes[:-1].reshape(-1, neurons)
 
 
-_recurrent.defvjp(_recurrent_there, _recurrent_back)
+recurrent.defvjp(_recurrent_there, _recurrent_back)

@@ -1,7 +1,8 @@
 """BrainEvent: its event-driven product of binary spikes and dense weights, JAX for all else.
 
 The library differentiates the product by a dense one; the same kernel makes the weights' gradient too, so here it does.
-What goes back to the layer below is dense. Neurons, readout and optimiser are `jax_scan`'s.
+What goes back to the layer below is dense, and so are recurrent products. Neurons, readout and optimiser are
+`jax_scan`'s.
 """
 
 from typing import Any
@@ -16,11 +17,7 @@ NOTE = "the products of spikes and weights alone are sparse"
 
 def supports(case: Case) -> str | None:
     """None, or why a case is out of reach."""
-    if not case.binary:
-        return "its events are spikes"
-    if any(within is not None for within in case.recurrent):
-        return "in a scan its kernel is called at each step from Python"
-    return None
+    return None if case.binary else "its events are spikes"
 
 
 def build(case: Case) -> Built:
@@ -51,9 +48,9 @@ def build(case: Case) -> Built:
 
     def forward(parameters: _jax.Parameters, x: Any) -> tuple[Any, list[Any]]:
         spikes = []
-        for weight in parameters["hidden"]:
+        for weight, within in zip(parameters["hidden"], parameters["within"], strict=True):
             currents = product(weight, x.reshape(-1, x.shape[2])).reshape(*x.shape[:2], -1)
-            x = _jax.feedforward(currents, neuron)
+            x = _jax.feedforward(currents, neuron) if within is None else _jax.recurrent(currents, within.T, neuron)
             spikes.append(x)
         return _jax.read(x, parameters["readout"], weighting), spikes
 

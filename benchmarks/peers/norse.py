@@ -1,8 +1,9 @@
 """Norse: `LIFBoxCell`, its neuron without synaptic currents, behind products over all steps.
 
-Its membrane V + dt / tau (I - V) is the case's with 1 - beta for dt / tau and currents larger by 1 / (1 - beta). It resets
-before the next step, with a method that can be chosen: ours keeps gradients out, as the case has it. The surrogate has no
-slope: all potentials are larger by the slope instead, which makes gradients larger by it too, once per layer passed.
+Its membrane V + dt / tau (I - V) is the case's with 1 - beta for dt / tau and currents larger by 1 / (1 - beta). It
+resets before the next step, with a method that can be chosen: this one keeps gradients out, as the case has it. The
+surrogate has no slope: all potentials are larger by the slope instead, which makes gradients larger by it too, once for
+each layer that they pass.
 """
 
 import torch

@@ -62,9 +62,9 @@ def _layer(case: Case, within: torch.nn.Parameter | None) -> torch.nn.Module:
         "norm_input": False,
     }
     if within is None:
-        layer = LIF(**settings)
+        layer: torch.nn.Module = LIF(**settings)
     else:
-        recurrent = torch.nn.Linear(*within.shape, bias=False)
+        recurrent = torch.nn.Linear(len(within), len(within), bias=False)
         recurrent.weight = within
         layer = LIFRecurrent(rec_connect=recurrent, **settings)
     # Learnt by default, which takes a sum over all neurons and steps.

@@ -1,7 +1,7 @@
 """SpikingJelly: `LIFNode` over all steps at once, with an input that does not decay and the reset without gradient.
 
-Its SuperSpike a / (1 + |x|)^2 has no slope: membranes are larger by the case's slope k, and a = 1 / k, which gives the same
-gradients. Recurrent layers run the same node step by step.
+Its SuperSpike a / (1 + |x|)^2 has no slope: membranes are larger by the case's slope k, and a = 1 / k, which gives the
+same gradients. Recurrent layers run the same node step by step.
 """
 
 import torch

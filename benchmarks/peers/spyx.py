@@ -1,7 +1,8 @@
 """Spyx: its `LIF` scanned by its own `run`, behind products over all steps, the whole step jitted.
 
-It spikes from the membrane before the step's current and subtracts the threshold, and has no other reset. As neurons that
-subtract spike more often, each layer's weights get a factor until it spikes as the case asks.
+It spikes from the membrane before the step's current and subtracts the threshold, and has no other reset. As neurons
+that subtract spike more often, each layer's weights get a factor until it spikes as the case asks. Recurrent layers are
+its `RLIF`.
 """
 
 from typing import Any
@@ -18,9 +19,7 @@ HALVINGS = 16
 
 
 def supports(case: Case) -> str | None:
-    """None, or why a case is out of reach."""
-    if any(within is not None for within in case.recurrent):
-        return "its recurrent neurons take their own spikes of the same step"
+    """None: any case has its form."""
     return None
 
 
@@ -38,17 +37,20 @@ def build(case: Case) -> Built:
 
     def forward(parameters: _jax.Parameters, x: Any) -> tuple[Any, list[Any]]:
         spikes = []
-        for layer, weight in zip(layers, parameters["hidden"], strict=True):
-            x = layer(_jax.fold(x, weight))
+        for layer, weight, within in zip(layers, parameters["hidden"], parameters["within"], strict=True):
+            x = layer(_jax.fold(x, weight), within)
             spikes.append(x)
         return _jax.read(x, parameters["readout"], weighting), spikes
 
     below = x
-    for layer, weight, wanted in zip(layers, weights.hidden, case.activity, strict=True):
+    for layer, weight, within, wanted in zip(layers, weights.hidden, weights.within, case.activity, strict=True):
         currents = _jax.fold(below, _jax.to_jax(weight))
-        factor = _factor(layer, currents, wanted)
+        inner = None if within is None else _jax.to_jax(within)
+        factor = _factor(layer, currents, inner, wanted)
         weight.data.mul_(factor)
-        below = layer(factor * currents)
+        if within is not None:
+            within.data.mul_(factor)
+        below = layer(factor * currents, None if inner is None else factor * inner)
     return _jax.train(case, weights, forward, x)
 
 
@@ -62,25 +64,32 @@ class _Layer:
     """
 
     def __init__(self, neurons: int, case: Case, shape: Any) -> None:
+        self._neurons, self._settings = neurons, {"beta": case.beta, "threshold": case.threshold, "activation": shape}
+
+    def __call__(self, currents: Any, within: Any) -> Any:
+        """Spikes `[T, B, N]` from currents `[T, B, N]` and recurrent weights `[N, N]` or None."""
         from flax import nnx
         from spyx import nn
 
-        self._run = nn.run
-        beta = case.beta
-        self._cell = nn.LIF((neurons,), beta=beta, threshold=case.threshold, activation=shape, rngs=nnx.Rngs(0))
+        # A module may only be changed by the trace that made it.
+        settings = self._settings | {"rngs": nnx.Rngs(0)}
+        if within is None:
+            return nn.run(nn.LIF((self._neurons,), **settings), currents)[0]
+        cell = nn.RLIF((self._neurons,), **settings)
+        cell.recurrent_w = nnx.Param(within.T)
+        return nn.run(cell, currents)[0]
 
-    def __call__(self, currents: Any) -> Any:
-        """Spikes `[T, B, N]` from currents `[T, B, N]`."""
-        return self._run(self._cell, currents)[0]
 
-
-def _factor(layer: _Layer, currents: Any, wanted: float) -> float:
-    """What currents must be multiplied by for the layer to spike as often as wanted."""
+def _factor(layer: _Layer, currents: Any, within: Any, wanted: float) -> float:
+    """What all weights must be multiplied by for the layer to spike as often as wanted."""
     import jax
 
-    rate = jax.jit(lambda factor, currents: layer(factor * currents).mean())
+    @jax.jit
+    def rate(factor: float, currents: Any, within: Any) -> Any:
+        return layer(factor * currents, None if within is None else factor * within).mean()
+
     low, high = -2.0, 2.0
     for _ in range(HALVINGS):
         middle = (low + high) / 2
-        low, high = (middle, high) if rate(2.0**middle, currents) < wanted else (low, middle)
+        low, high = (middle, high) if rate(2.0**middle, currents, within) < wanted else (low, middle)
     return float(2.0 ** ((low + high) / 2))

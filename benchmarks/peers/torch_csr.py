@@ -1,6 +1,6 @@
 """Plain torch with its own sparse products: spikes as CSR, times dense weights, and transposed for weights' gradients.
 
-Recurrent products stay dense, and so does what goes back to the layer below: any neuron's gradient may differ from zero.
+Recurrent products stay dense, and so does what goes back to the layer below: no neuron's gradient is zero.
 """
 
 import warnings
@@ -27,7 +27,7 @@ def supports(case: Case) -> str | None:
 
 
 class Product(torch.autograd.Function):
-    """`x W` of x `[T * B, I]` and W `[I, N]`, where x is given in CSR, its transpose too, and dense for its gradient."""
+    """`x W` of x `[T * B, I]` and W `[I, N]`; x is given in CSR, as its transpose is, and dense for its gradient."""
 
     @staticmethod
     def forward(ctx: Any, weight: Tensor, rows: Tensor, columns: Tensor, x: Tensor) -> Tensor:

@@ -26,8 +26,8 @@ class Fire(torch.autograd.Function):
 def case(kind: str) -> Case:
     """A case: "feed-forward", "recurrent", "without readout" (and with numbers for spikes), or "deep".
 
-    Weights are multiples of 1/64, which bf16 holds, and the threshold is none: no current alone reaches it exactly, where
-    some libraries spike and others do not.
+    Weights are multiples of 1/64, which bf16 holds, and the threshold is none: no current alone reaches it exactly,
+    where some libraries spike and others do not.
     """
     generator = torch.Generator().manual_seed(5)
     sizes = {"deep": (30, 26, 22), "without readout": (30,)}.get(kind, HIDDEN)

@@ -9,6 +9,7 @@ Without the conftest files, which need what only the product's environment has.
 
 import re
 import sys
+from functools import cache
 from importlib import import_module, metadata
 from pathlib import Path
 
@@ -37,8 +38,12 @@ OTHER_SPIKES = {"spyx": "it subtracts, a step later", "torch_folded_bf16_membran
 """Implementations with another equation, whose activity alone is compared."""
 
 
+@cache
 def build(name: str, kind: str) -> tuple[object, object, Built]:
-    """The adapter, the case and what it built; the test is skipped where it cannot run."""
+    """The adapter, the case and what it built, once for all tests; the test is skipped where it cannot run.
+
+    Compilers take seconds, and a step at a rate of 0 changes nothing.
+    """
     adapter, case = import_module(f"benchmarks.peers.{name}"), small.case(kind)
     for package in adapter.PACKAGES:
         try:
@@ -62,7 +67,7 @@ def error(got: torch.Tensor, wanted: torch.Tensor) -> float:
 @pytest.mark.parametrize("name", NAMES)
 class TestAdapter:
     def test_spikes_as_often_as_the_plain_loop(self, name, kind):
-        adapter, case, built = build(name, kind)
+        _, case, built = build(name, kind)
         got = built.activity()
         assert min(case.activity) > 0.02
         # Of neurons with the same equation no spike may differ.
