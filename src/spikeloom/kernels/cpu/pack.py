@@ -1,4 +1,4 @@
-"""Weights in bfloat16, packed in pairs as `simd.load` reads them: half the bytes of a gather."""
+"""Weights in 16 bits, packed in pairs as `simd.load` reads them: half the bytes of a gather."""
 
 import numpy as np
 
@@ -7,13 +7,17 @@ from spikeloom.kernels.cpu.compile import inlined, kernel
 from spikeloom.kernels.cpu.simd import BLOCK, PAIR
 
 CHUNK = 512
-_HALF, _LOW = np.uint32(0x7FFF), np.uint32(16)
-_SIGN, _INFINITE, _QUIET = np.uint32(0x7FFFFFFF), np.uint32(0x7F800000), np.uint32(0x00400000)
+_SIXTEEN, _ONE, _HALF = np.uint32(16), np.uint32(1), np.uint32(1 << 15)
+_SIGN, _UPPER, _INFINITE = np.uint32(1 << 31), np.uint32(0x7FFF0000), np.uint32(0x7F800000)
 
 
 @kernel
 def pack(counter, weight, packed):
-    """Round blocks of 64 numbers to bfloat16 and pack them.
+    """Round blocks of 64 numbers and pack them.
+
+    The low number of a pair is rounded to bfloat16. The high one is the upper half of the float32 that the whole word
+    is, and is rounded with the lower half in view: to half a unit in bfloat16's last place, too. Infinite numbers may
+    come out as NaN.
 
     Args:
         counter: shared task counter; a task is a chunk of blocks.
@@ -23,18 +27,25 @@ def pack(counter, weight, packed):
     count = len(packed) * 2 // BLOCK
     first = take_next(counter) * CHUNK
     while first < count:
-        for i in range(first, min(first + CHUNK, count)):
-            source, target = weight[i * BLOCK : (i + 1) * BLOCK], packed[i * BLOCK // 2 : (i + 1) * BLOCK // 2]
-            for half in range(2):
-                for j in range(PAIR):
-                    low = _rounded(source[half * 2 * PAIR + j])
-                    high = _rounded(source[half * 2 * PAIR + PAIR + j])
-                    target[half * PAIR + j] = low >> _LOW | high
+        for i in range(2 * first, 2 * min(first + CHUNK, count)):
+            for j in range(PAIR):
+                at = i * 2 * PAIR + j
+                low = _rounded(weight[at])
+                packed[i * PAIR + j] = _nearest(weight[at + PAIR], low) | low
         first = take_next(counter) * CHUNK
 
 
 @inlined
 def _rounded(bits):
     """The upper half of a number rounded to nearest, ties to even; NaN stays NaN."""
-    nearest = bits + _HALF + (bits >> _LOW & np.uint32(1))
-    return (bits | _QUIET if bits & _SIGN > _INFINITE else nearest) & np.uint32(0xFFFF0000)
+    kept = bits >> _SIXTEEN
+    nearest = (bits + (_HALF - _ONE) + (kept & _ONE)) >> _SIXTEEN
+    return kept | np.uint32(64) if bits & ~_SIGN > _INFINITE else nearest
+
+
+@inlined
+def _nearest(bits, low):
+    """The upper half that brings a float32 with the lower half `low` nearest to a number."""
+    size = bits & ~_SIGN
+    upper = (size - low + _HALF) & _UPPER if size + _HALF >= low else np.uint32(0)
+    return bits & _SIGN | (size & _UPPER if size >= _INFINITE else upper)
