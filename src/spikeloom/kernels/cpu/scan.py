@@ -30,7 +30,18 @@ from spikeloom.kernels.cpu.neuron import (
 )
 from spikeloom.kernels.cpu.rows import to_blocks
 from spikeloom.kernels.cpu.simd import BLOCK, add, at_least, full, heaviside, load, multiply, select, store
-from spikeloom.kernels.cpu.sources import absorb, clear, current, end, endings, list_chunk, lists, settle, table
+from spikeloom.kernels.cpu.sources import (
+    absorb,
+    approach,
+    clear,
+    current,
+    end,
+    endings,
+    list_chunk,
+    lists,
+    settle,
+    table,
+)
 
 _ZERO, _ONE = np.float32(0), np.float32(1)
 
@@ -84,6 +95,7 @@ def forward(
     task = take_next(counter)
     while task < blocks * groups:
         k, group = task // groups, task % groups
+        approach(source, k)
         _forward_block(
             width, neuron, source, parameters.ravel(), depth, valid[k], state.ravel(), first_spike[k], steps, batch,
             batch * group // groups, batch * (group + 1) // groups, group,
@@ -209,6 +221,7 @@ def backward(
             part, group = (task - before) // groups, (task - before) % groups
             clear(sink, part, bounds[group * chunks] * steps, bounds[(group + 1) * chunks] * steps)
             for k in range(part, blocks, parts):
+                approach(sink, k)
                 for chunk in range(group * chunks, (group + 1) * chunks):
                     first, behind = bounds[chunk], bounds[chunk + 1]
                     _backward_block(

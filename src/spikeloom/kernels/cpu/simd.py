@@ -172,6 +172,21 @@ def load(typing, width, array, index):
 
 
 @intrinsic
+def prefetch(typing, array, index):
+    """Ask for the cache line of `array[index]`, into the second level."""
+
+    def generate(context, builder, signature, arguments):
+        at = at_index(context, builder, signature, arguments, 1)
+        first = context.make_array(array)(context, builder, arguments[0]).data
+        pointer = builder.bitcast(builder.gep(first, [at]), ir.IntType(8).as_pointer())
+        read, second_level, data = _I32(0), _I32(2), _I32(1)
+        call(builder, "llvm.prefetch.p0", ir.VoidType(), [pointer, read, second_level, data])
+        return context.get_dummy_value()
+
+    return types.none(array, index), generate
+
+
+@intrinsic
 def store(typing, array, index, block):
     """Write 64 numbers into a flat array from `index` on."""
 
