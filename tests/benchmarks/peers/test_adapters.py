@@ -57,6 +57,13 @@ def build(name: str, kind: str) -> tuple[object, object, Built]:
     return adapter, case, adapter.build(case)
 
 
+@pytest.fixture(autouse=True)
+def compile_once(kind):
+    """Compilers of C++ take seconds a kernel: one kind of case goes through torch's, others run the same code as is."""
+    with torch.compiler.set_stance("default" if kind == "feed-forward" else "force_eager"):
+        yield
+
+
 def error(got: torch.Tensor, wanted: torch.Tensor) -> float:
     """How far off, as a fraction of the length."""
     assert got.shape == wanted.shape
