@@ -45,7 +45,7 @@ class Effort:
     build_limit_s: float = 900.0
 
 
-QUICK = Effort(rounds=3, turn_s=0.2, most=5, peer_s=3.0, build_limit_s=60.0)
+QUICK = Effort(rounds=3, turn_s=0.2, most=5, peer_s=3.0, build_limit_s=90.0)
 
 
 @dataclass
