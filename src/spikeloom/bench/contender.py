@@ -22,7 +22,7 @@ class Contender:
 
     Args:
         parameters: what is trained.
-        optimizer: torch's fused Adam on those.
+        optimizer: Adam on those, torch's fused one or our own.
         logits: the forward pass, to `[B, C]`.
         labels: `[B]`.
         activity: a forward pass without gradients, to each hidden layer's measured activity.
@@ -66,7 +66,7 @@ def make(name: str, problem: Problem) -> Contender:
 
 
 def adam(parameters: Sequence[Tensor]) -> torch.optim.Adam:
-    """Adam at a learning rate of 0: all its arithmetic, and activities that stay as they were made."""
+    """Torch's Adam at a learning rate of 0: all its arithmetic, and activities that stay as they were made."""
     return torch.optim.Adam(parameters, lr=0.0, fused=True)
 
 

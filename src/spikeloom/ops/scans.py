@@ -27,6 +27,7 @@ from spikeloom.ops.arrays import (
     zeros,
 )
 from spikeloom.ops.leave import Margins, leave
+from spikeloom.ops.pool import recycled
 
 SMALL_SUM = 1 << 18
 """So many numbers are added up in about 40 microseconds."""
@@ -224,7 +225,7 @@ def scattered(
     batch = spike_count.shape[0] // steps
     groups = sample_groups(weight.shape[0], batch)
     bounds = chunk_bounds(groups, batch, steps)
-    d_weight = torch.empty_like(weight)
+    d_weight = recycled(*weight.shape)
     d_input = weight.new_empty(ids.shape[0] if want_input else 0)
     threads = torch.get_num_threads()
     sink = kernels("sources").Scattered(

@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
-from torch.optim import AdamW
 
 from spikeloom.nn import Spiking
+from spikeloom.optim import AdamW
 from spikeloom.spikes import Spikes
 from spikeloom.train import chunks, finite, schedule
 from spikeloom.train.classifier import Classifier

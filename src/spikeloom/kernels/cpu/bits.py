@@ -1,23 +1,20 @@
 """Single instructions on 64-bit words, packed numbers, counters between threads, and denormals."""
 
 import llvmlite.ir as ir
-import numpy as np
 from llvmlite import binding
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, overload
 
-from spikeloom.kernels.cpu.compile import inlined
 from spikeloom.kernels.cpu.simd import (
     BLOCK,
     BlockType,
     at_index,
+    block_pointers,
     call,
     full,
-    load,
     pack,
     parts_of,
-    store,
     words_of,
 )
 
@@ -188,26 +185,48 @@ def _compress(array, index, bits, block):
     return by_bit
 
 
-@inlined
-def load_first(width, array, index, count):
+@intrinsic
+def load_first(typing, width, array, index, count):
     """A block of the next `count` numbers of a flat array and zeros, or of 64 where there are as many."""
-    if count >= BLOCK:
-        return load(width, array, index)
-    slot = _spill(full(width, np.float32(0)))
-    for i in range(count):
-        slot[i] = array[index + i]
-    return _fill(width, slot)
+
+    def generate(context, builder, signature, arguments):
+        at, vector = at_index(context, builder, signature, arguments, 2), ir.VectorType(_FLOAT, width.lanes)
+        zero, parts = ir.Constant(vector, [0.0] * width.lanes), []
+        pointers = block_pointers(context, builder, array, arguments[1], at, width.lanes)
+        masks = _first_lanes(context, builder, signature, arguments, 3, width.lanes)
+        for pointer, mask in zip(pointers, masks, strict=True):
+            taken = [pointer, _I32(4), mask, zero]
+            parts.append(call(builder, f"llvm.masked.load.v{width.lanes}f32.p0", vector, taken))
+        return pack(builder, parts)
+
+    return BlockType(width.lanes)(width, array, index, count), generate
 
 
-@inlined
-def store_first(array, index, block, count):
+@intrinsic
+def store_first(typing, array, index, block, count):
     """Write the first `count` numbers of a block, or all 64, and touch nothing behind them."""
-    if count >= BLOCK:
-        store(array, index, block)
-    else:
-        slot = _spill(block)
-        for i in range(count):
-            array[index + i] = slot[i]
+
+    def generate(context, builder, signature, arguments):
+        at = at_index(context, builder, signature, arguments, 1)
+        pointers = block_pointers(context, builder, array, arguments[0], at, block.lanes)
+        masks = _first_lanes(context, builder, signature, arguments, 3, block.lanes)
+        for pointer, mask, part in zip(pointers, masks, parts_of(builder, arguments[2]), strict=True):
+            name = f"llvm.masked.store.v{block.lanes}f32.p0"
+            call(builder, name, ir.VoidType(), [part, pointer, _I32(4), mask])
+        return context.get_dummy_value()
+
+    return types.none(array, index, block, count), generate
+
+
+def _first_lanes(context, builder: ir.IRBuilder, signature, arguments, position, lanes) -> list[ir.Value]:
+    """A mask for each vector of a block: the lanes before the count that is the argument at `position`."""
+    count = builder.trunc(at_index(context, builder, signature, arguments, position), _I32)
+    vector = ir.VectorType(_I32, lanes)
+    undefined = ir.Constant(vector, ir.Undefined)
+    single = builder.insert_element(undefined, count, _I32(0))
+    wanted = builder.shuffle_vector(single, undefined, ir.Constant(vector, [0] * lanes))
+    firsts = [ir.Constant(vector, list(range(first, first + lanes))) for first in range(0, BLOCK, lanes)]
+    return [builder.icmp_signed("<", places, wanted) for places in firsts]
 
 
 _X86_FLUSH = (1 << 15) | (1 << 6)  # results to zero, operands as zero

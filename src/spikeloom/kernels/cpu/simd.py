@@ -212,7 +212,20 @@ def _elementwise(instruction: str) -> Any:
     return apply
 
 
-add, multiply = _elementwise("fadd"), _elementwise("fmul")
+add, subtract = _elementwise("fadd"), _elementwise("fsub")
+multiply, divide = _elementwise("fmul"), _elementwise("fdiv")
+
+
+@intrinsic
+def root(typing, a):
+    """The square root of each number."""
+
+    def generate(context, builder, signature, arguments):
+        vector = ir.VectorType(_FLOAT, a.lanes)
+        parts = parts_of(builder, arguments[0])
+        return pack(builder, [call(builder, f"llvm.sqrt.v{a.lanes}f32", vector, [part]) for part in parts])
+
+    return a(a), generate
 
 
 @intrinsic
