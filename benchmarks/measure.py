@@ -101,15 +101,21 @@ def measure(
     Returns:
         What was measured by implementation, and of the others why not.
     """
-    children = {one.name: Child(one, case, threads) for one in implementations}
+    children: dict[str, Child] = {}
+    left_out: dict[str, str] = {}
     try:
+        for one in implementations:
+            try:
+                children[one.name] = Child(one, case, threads)
+            except OSError as failure:
+                left_out[one.name] = f"its Python cannot be started: {failure.strerror}; make bench builds it"
         # They import, build and compile beside each other; once the first clock starts, only one works at a time.
         tell("building all")
         with ThreadPoolExecutor(max_workers=threads) as pool:
             outcomes = pool.map(lambda child: _built(child, stated, effort), children.values())
             built = dict(zip(children, outcomes, strict=True))
         found = {name: one for name, one in built.items() if isinstance(one, Measured)}
-        left_out = {name: str(one) for name, one in built.items() if isinstance(one, Failed)}
+        left_out |= {name: str(one) for name, one in built.items() if isinstance(one, Failed)}
         _in_turns({name: children[name] for name in found}, found, left_out, effort, tell)
     finally:
         for child in children.values():

@@ -118,5 +118,5 @@ class Child:
 
 
 def _first_line(text: str) -> str:
-    line = text.strip().splitlines()[0]
+    line = text.strip().splitlines()[0].replace(str(ROOT), ".")
     return line if len(line) <= 200 else line[:197] + "..."

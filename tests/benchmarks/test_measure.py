@@ -26,9 +26,10 @@ def silent(what: str) -> None:
 def test_ours_and_plain_torch_in_turns_and_no_one_stops_the_others(case_file: Path) -> None:
     told: list[str] = []
     gone = Implementation("torch_folded", Path("/bin/false"))
+    absent = Implementation("absent", Path("nowhere/python"))
     found, left_out = measure.measure(
         case_file,
-        [here("ours_sparse"), here("torch_folded"), here("nobody"), replace(gone, name="gone")],
+        [here("ours_sparse"), here("torch_folded"), here("nobody"), replace(gone, name="gone"), absent],
         stated=STATED,
         threads=1,
         effort=SHORT,
@@ -42,6 +43,7 @@ def test_ours_and_plain_torch_in_turns_and_no_one_stops_the_others(case_file: Pa
     assert "torch" in found["torch_folded"].version
     assert found["ours_sparse"].version.startswith("spikeloom 0.")
     assert left_out["nobody"] == "ModuleNotFoundError: No module named 'benchmarks.peers.nobody'"
+    assert left_out["absent"].startswith("its Python cannot be started: No such file")
     assert "exit status 1" in left_out["gone"] or "ended before" in left_out["gone"]
     turns = [what for what in told if "round" in what]
     assert turns == [f"{name}: round {n} of 2" for n in (0, 1, 2) for name in ("ours_sparse", "torch_folded")]
