@@ -1,6 +1,8 @@
 """A step's kernel calls, what they move, and their share of a limit."""
 
+import numpy as np
 import pytest
+import torch
 
 from spikeloom.bench import contender, parts
 from spikeloom.bench.calls import Call, recorded, rows_moved
@@ -55,6 +57,24 @@ def test_replays_leave_the_next_step_alone(made: Problem) -> None:
     parts.measure(trainer, made.workload.hidden)
     trainer.step()
     assert all((a == p.grad).all() for a, p in zip(before, trainer.parameters, strict=True))
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_replay_does_the_whole_call(made: Problem, threads: int) -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        calls = [call for call in calls_of(made) if call.name == "scan.backward"]
+    finally:
+        torch.set_num_threads(before)
+    for call in calls:
+        sums = [sums.total for sums in (call.get("sink").d_weight, call.get("sink").d_input)]
+        wanted = [total.copy() for total in sums]
+        for _ in range(2):
+            for total in sums:
+                total[:] = np.nan
+            call.replay()
+            assert all((total == was).all() for total, was in zip(sums, wanted, strict=True))
 
 
 def test_shares_pool_bytes_and_times() -> None:

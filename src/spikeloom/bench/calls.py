@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from spikeloom.kernels.cpu import workers
-from spikeloom.kernels.cpu.sources import Gathered, Scattered
+from spikeloom.kernels.cpu.sources import Gathered, Scattered, Sums
 
 
 @dataclass(frozen=True)
@@ -54,8 +54,9 @@ class Call:
                 "outside": outside._replace(d_input=_no_room(outside.d_input)),
                 "record": record._replace(near=nowhere, kept=nowhere),
             }
-        elif isinstance(sink, Scattered) and sink.d_input.size:
-            changed = {"sink": sink._replace(d_input=_no_room(sink.d_input))}
+        elif isinstance(sink, Scattered) and sink.d_input.total.size:
+            nothing = Sums(_no_room(sink.d_input.parts), sink.d_input.total[:0])
+            changed = {"sink": sink._replace(d_input=nothing)}
         elif d_input is not None and d_input.size:
             changed = {"d_input": _no_room(d_input)}
         else:
@@ -63,11 +64,16 @@ class Call:
         arguments = tuple(changed.get(name, value) for name, value in zip(names, self.arguments, strict=True))
         return Call(self.threads, self.kernel, arguments, self.seconds)
 
+    def _counters(self) -> Iterator[np.ndarray]:
+        """What a call counts up from zero: tasks that are done, tables that are taken."""
+        yield from (self.get(name) for name in ("done", "counted") if name in self.parameters)
+        if isinstance(self.get("sink"), Scattered):
+            yield self.get("sink").taken
+
     def replay(self) -> float:
         """Make the call again; how long it took."""
-        done = self.get("done")
-        if done is not None:
-            done[:] = 0
+        for counters in self._counters():
+            counters[:] = 0
         start = time.perf_counter()
         workers.run(self.threads, self.kernel, *self.arguments)
         return time.perf_counter() - start
@@ -91,13 +97,13 @@ def recorded(calls: list[Call]) -> Iterator[None]:
 
 
 def rows_moved(call: Call) -> dict[str, int]:
-    """How many weight rows, for each block of neurons, a call reads ("forward", "dx") or adds to ("dw")."""
+    """How many rows a call gathers for each block of neurons: weights ("forward", "dx"), or adjoints ("dw")."""
     source, sink = call.get("source"), call.get("sink")
     if isinstance(source, Gathered):
         own = _heard(call.get("spikes"), call) if call.name == "recurrent.forward" else 0
         return {"forward": int(source.spike_count.sum()) + own}
     if isinstance(sink, Scattered):
-        return {"dw": int(sink.spike_count.sum()), "dx": sink.ids.size if sink.d_input.size else 0}
+        return {"dw": int(sink.spike_count.sum()), "dx": sink.d_input.total.size}
     if call.name == "recurrent.backward":
         record, outside = call.get("record"), call.get("outside")
         entries = outside.ids.size if outside.d_input.size else 0

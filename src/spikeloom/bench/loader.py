@@ -17,7 +17,8 @@ import numpy as np
 import torch.nn.functional as F
 from torch import Tensor
 
-from spikeloom.bench import contender, host, problem
+from spikeloom import optim
+from spikeloom.bench import host, problem
 from spikeloom.bench.cases import CASES, Case, Workload
 from spikeloom.bench.engine import network
 from spikeloom.bench.memory import clear_peak, peak_bytes
@@ -200,7 +201,7 @@ class Trainer:
         self.batches = list(islice(loader, 2))
         made = problem.make(replace(workload, activity=self.batches[0][0].activity))
         self._net = network(made, sparse=True)
-        self._optimizer = contender.adam(list(self._net.parameters()))
+        self._optimizer = optim.Adam(self._net.parameters(), lr=0.0)
 
     def step(self, spikes: Spikes, labels: Tensor) -> None:
         """Forward, backward and Adam."""

@@ -1,8 +1,9 @@
 """What a step of ours is made of.
 
-The kernels that gather or scatter weight rows are replayed in the order of a step, so that caches are as in a step. A
-backward kernel makes dL/dW and dL/dX at once: replayed without room for dL/dX it makes dL/dW alone, and what it then
-takes less is dL/dX's time. So the scan of the neurons counts as part of dL/dW, as it does as part of the forward pass.
+The kernels that gather rows, of weights or of adjoints, are replayed in the order of a step, so that caches are as in a
+step. A backward kernel makes dL/dW and dL/dX at once: replayed without room for dL/dX it makes dL/dW alone, and what it
+then takes less is dL/dX's time. So the scan of the neurons counts as part of dL/dW, as it does as part of the forward
+pass; so do the lists of spikes by neuron, and the gradients of what left the layer in the order of blocks.
 """
 
 from collections import defaultdict
@@ -16,8 +17,8 @@ REPLAYS = 9
 STEPS = 5
 PHASES = ("forward pass", "backward pass", "optimiser")
 PRODUCTS = ("forward", "dw", "dx")
-BYTES = {"forward": 4, "dw": 8, "dx": 4}
-"""For each weight that a row names: a read, or for gradients a read and a write."""
+ROW_BYTES = 4
+"""Of each row that a spike or a window entry names, a neuron's float32: a weight, or of dL/dW an adjoint."""
 
 
 @dataclass(frozen=True)
@@ -27,8 +28,8 @@ class Part:
     Args:
         name: what it is.
         seconds: the median of its times.
-        product: "forward", "dw" or "dx" where it is a product with weight rows, else None.
-        row_bytes: what such a product has to move of weight rows, at `BYTES` a weight.
+        product: "forward", "dw" or "dx" where it is one of the weights' products, else None.
+        row_bytes: what such a product has to gather, at `ROW_BYTES` a row and neuron.
     """
 
     name: str
@@ -53,7 +54,7 @@ def measure(trainer: Contender, hidden: tuple[int, ...]) -> list[Part]:
 
 
 def products(calls: list[Call], hidden: tuple[int, ...]) -> list[Part]:
-    """The hidden layers' products with weight rows, each replayed and timed.
+    """The hidden layers' products, each replayed and timed.
 
     The readout is not among them: of its block of 64 neurons only few exist.
     """
@@ -75,7 +76,7 @@ def _split(call: Call, neurons: int, seconds: float, without_dx: float) -> list[
     rows = {product: count for product, count in rows_moved(call).items() if count}
     of = {"dw": without_dx, "dx": seconds - without_dx} if len(rows) > 1 else dict.fromkeys(rows, seconds)
     name = f"{call.name}, {_inputs(call)} to {neurons}"
-    return [Part(name, of[p], p, BYTES[p] * count * neurons) for p, count in rows.items()]
+    return [Part(name, of[p], p, ROW_BYTES * count * neurons) for p, count in rows.items()]
 
 
 def _inputs(call: Call) -> int:
