@@ -75,6 +75,9 @@ class Adam(torch.optim.Optimizer):
             state["step"] = torch.tensor(0.0)
             state["exp_avg"] = torch.zeros_like(parameter, memory_format=torch.preserve_format)
             state["exp_avg_sq"] = torch.zeros_like(parameter, memory_format=torch.preserve_format)
+        for moment in ("exp_avg", "exp_avg_sq"):
+            # A layer that takes another route lays its weights out anew.
+            state[moment] = _laid_out(state[moment], parameter)
         state["step"] += 1
         t, (beta1, beta2), rate, decay = state["step"].item(), group["betas"], float(group["lr"]), group["weight_decay"]
         l2, shrink = (0.0, 1 - rate * decay) if self.decoupled else (decay, 1.0)
@@ -115,9 +118,14 @@ def _flat(tensor: Tensor | None, like: Tensor) -> np.ndarray:
     assert tensor is not None
     fits = tensor.dtype is torch.float32 and tensor.device.type == "cpu"
     require(fits, "parameter", "float32 on the CPU", f"{tensor.dtype} on {tensor.device}", "take torch's optimiser")
-    if tensor.stride() != like.stride():
-        tensor = torch.empty_like(like, memory_format=torch.preserve_format).copy_(tensor)
-    order = sorted(range(tensor.dim()), key=lambda i: -tensor.stride(i))
+    tensor = _laid_out(tensor, like)
+    order = sorted(range(tensor.dim()), key=tensor.stride().__getitem__, reverse=True)
     numbers = tensor.detach().permute(order)
     require(numbers.is_contiguous(), "parameter", "one without gaps in memory", f"strides {tensor.stride()}")
     return numbers.numpy().reshape(-1)
+
+
+def _laid_out(tensor: Tensor, like: Tensor) -> Tensor:
+    """The tensor, or a copy of it that lies in memory as `like` does."""
+    same = tensor.stride() == like.stride()
+    return tensor if same else torch.empty_like(like, memory_format=torch.preserve_format).copy_(tensor)
