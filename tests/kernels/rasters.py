@@ -31,3 +31,20 @@ def raster(neurons: int, rows: int, *, activity: float, seed: int = 0) -> Raster
     level[:, :neurons] = np.random.default_rng(seed).random((rows, neurons))
     fired, inside = level < activity / 2, level < activity
     return Raster(words(fired), words(inside), fired, inside)
+
+
+def kept_of(bits: Raster) -> np.ndarray:
+    """`[R, N]`, some of the window, as a cap leaves it."""
+    return bits.inside & (np.random.default_rng(9).random(bits.inside.shape) < 0.7)
+
+
+def listed(bits: Raster, kept: np.ndarray) -> list[np.ndarray]:
+    """The ids of each row: those that spiked, then those only near."""
+    parts = ((np.flatnonzero(k & f), np.flatnonzero(k & ~f)) for k, f in zip(kept, bits.fired, strict=True))
+    return [np.concatenate(pair) for pair in parts]
+
+
+def counts_of(bits: Raster, kept: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """`row_start [R + 1]` and `spike_count [R]`."""
+    row_start = np.append(0, np.cumsum(kept.sum(1))).astype(np.int64)
+    return row_start, (kept & bits.fired).sum(1).astype(np.int32)

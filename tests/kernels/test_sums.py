@@ -1,57 +1,24 @@
 """The sparse product and its adjoints: on dyadic weights, bit-equal to plain products in float64."""
 
-from typing import NamedTuple
-
 import numpy as np
 import pytest
-from kernels.rasters import raster
+from kernels.inputs import plain, rows_of, sixteenths
 
 from spikeloom.kernels.cpu import product, workers
 from spikeloom.kernels.cpu.simd import Width
 from spikeloom.kernels.cpu.sources import Gathered, Stored
 
 STEPS, BATCH = 5, 4
+ROWS = STEPS * BATCH
 SIZES = pytest.mark.parametrize(
     ("inputs", "blocks", "activity"), [(1, 1, 1.0), (65, 3, 0.3), (200, 2, 0.0), (33, 1, 1.0)]
 )
 
 
-class Input(NamedTuple):
-    """Rows of ids, with the masks `[R, I]` of those that spiked and of those in their window."""
-
-    ids: np.ndarray
-    row_start: np.ndarray
-    spike_count: np.ndarray
-    fired: np.ndarray
-    inside: np.ndarray
-
-
-def rows_of(inputs: int, activity: float) -> Input:
-    bits = raster(inputs, STEPS * BATCH, activity=activity)
-    fired, inside = bits.fired[:, :inputs], bits.inside[:, :inputs]
-    ids = [np.append(np.flatnonzero(f), np.flatnonzero(n & ~f)) for f, n in zip(fired, inside, strict=True)]
-    return Input(
-        np.concatenate(ids).astype(np.uint32),
-        np.append(0, np.cumsum(inside.sum(1))).astype(np.uint64),
-        fired.sum(1).astype(np.uint32),
-        fired,
-        inside,
-    )
-
-
-def sixteenths(*shape: int, seed: int) -> np.ndarray:
-    return (np.random.default_rng(seed).integers(-16, 17, shape) / 16).astype(np.float32)
-
-
-def plain(weight: np.ndarray) -> np.ndarray:
-    """`[N, I]` in float64 from `[N / 64, I, 64]`."""
-    return weight.transpose(0, 2, 1).reshape(-1, weight.shape[1]).astype(np.float64)
-
-
 @SIZES
 @pytest.mark.parametrize("threads", [1, 2])
 def test_forward(width: Width, inputs: int, blocks: int, activity: float, threads: int) -> None:
-    x = rows_of(inputs, activity)
+    x = rows_of(inputs, ROWS, activity)
     weight, bias = sixteenths(blocks, inputs, 64, seed=1), sixteenths(blocks * 64, seed=2)
     out = np.full((STEPS * BATCH, blocks * 64), np.nan, np.float32)
     source = Gathered(weight.ravel(), inputs, bias, x.ids, x.row_start, x.spike_count)
@@ -68,7 +35,7 @@ def test_forward_from_stored_currents(width: Width) -> None:
 @SIZES
 @pytest.mark.parametrize("want_input", [True, False], ids=["input", "no_input"])
 def test_backward(width: Width, inputs: int, blocks: int, activity: float, want_input: bool) -> None:
-    x = rows_of(inputs, activity)
+    x = rows_of(inputs, ROWS, activity)
     weight, d_out = sixteenths(blocks, inputs, 64, seed=1), sixteenths(BATCH * STEPS, blocks * 64, seed=2)
     parts = min(blocks, 2)
     d_weight = sixteenths(blocks, inputs, 64, seed=3)  # added to
