@@ -16,6 +16,8 @@ from spikeloom.ops import openmp
 BLOCK = 64
 # Work is cut into at least so many tasks, whatever the number of threads, so that results do not depend on it.
 TASKS = 8
+LINE = 16
+"""Floats in a line of the cache."""
 HUGE = 1 << 21
 """Floats; NumPy asks for huge pages for arrays of 4 MB and more."""
 CHUNK_ROWS = 2400
@@ -85,15 +87,17 @@ def room(*shape: int) -> np.ndarray:
     NumPy promises 16 alone, and a row of 64 numbers that does so takes one line of the cache more with each of its
     vectors: sums of such rows take twice the time.
     """
-    size, line = math.prod(shape), 16
-    raw = np.empty(size + line, np.float32)
-    first = -raw.ctypes.data // raw.itemsize % line
-    return raw[first : first + size].reshape(shape)
+    return _aligned(np.empty(math.prod(shape) + LINE, np.float32), shape)
+
+
+def _aligned(raw: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    first = -raw.ctypes.data // raw.itemsize % LINE
+    return raw[first : first + math.prod(shape)].reshape(shape)
 
 
 def zeros(*shape: int) -> Tensor:
-    """Zeros that no thread has to write: fresh memory comes zeroed."""
-    return torch.from_numpy(np.zeros(shape, np.float32))
+    """Zeros that no thread has to write, since fresh memory comes zeroed; at a boundary as in `room`."""
+    return torch.from_numpy(_aligned(np.zeros(math.prod(shape) + LINE, np.float32), shape))
 
 
 def blocks_of(neurons: int) -> int:

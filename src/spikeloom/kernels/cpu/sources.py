@@ -145,9 +145,9 @@ def gather(width, total, weight, base, ids, begin, end):
 
 
 @inlined
-def prefetch_block(weight, inputs, k):
-    """Ask for all rows of block `k`."""
-    for i in range(k * inputs * BLOCK, (k + 1) * inputs * BLOCK, LINE):
+def prefetch_block(weight, size, k):
+    """Ask for a block of so many words."""
+    for i in range(k * size, (k + 1) * size, LINE):
         prefetch(weight, i)
 
 
@@ -170,13 +170,15 @@ def add_products(weight, base, ids, begin, end, d, d_input):
 
 @overload(approach)
 def _approach(source, k):
+    weight = source.types[source.fields.index("weight")] if "weight" in getattr(source, "fields", ()) else None
+    words = BLOCK if weight is None or weight.dtype == types.float32 else BLOCK // 2
     if _is(source, Gathered):
-        return lambda source, k: prefetch_block(source.weight, source.inputs, k)
+        return lambda source, k: prefetch_block(source.weight, source.inputs * words, k)
     if _is(source, Scattered):
 
         def scattered(source, k):
             if source.d_input.parts.shape[1] > 0:
-                prefetch_block(source.weight, source.inputs, k)
+                prefetch_block(source.weight, source.inputs * words, k)
 
         return scattered
     return lambda source, k: None
