@@ -319,45 +319,20 @@ def _sum_across(builder: ir.IRBuilder, sums: list[ir.Value], lanes) -> ir.Value:
     return total
 
 
-class SumsType(types.Type):
-    """Four vectors: inner products of a block with four rows, not yet summed across lanes."""
-
-    def __init__(self, lanes):
-        self.lanes = lanes
-        super().__init__(name=f"Sums({lanes})")
-
-
-@register_default(SumsType)
-class _SumsModel(models.PrimitiveModel):
-    def __init__(self, manager, sums: SumsType):
-        super().__init__(manager, sums, ir.ArrayType(ir.VectorType(_FLOAT, sums.lanes), QUAD))
-
-
 @intrinsic
-def no_sums(typing, width):
-    """Four sums of nothing."""
-    nothing = ir.Constant(ir.VectorType(_FLOAT, width.lanes), [0.0] * width.lanes)
-    return SumsType(width.lanes)(width), lambda context, builder, *rest: pack(builder, [nothing] * QUAD)
-
-
-@intrinsic
-def add_dot4(typing, sums, array, i0, i1, i2, i3, block):
-    """Add the products of a block with the four rows of 64 numbers at i0 … i3 of a flat array."""
+def across4(typing, a, b, c, d):
+    """The sums of the numbers of four blocks each."""
 
     def generate(context, builder, signature, arguments):
-        return pack(builder, _dots(context, builder, signature, arguments, parts_of(builder, arguments[0])))
+        sums = []
+        for block in arguments:
+            parts = parts_of(builder, block)
+            while len(parts) > 1:
+                parts = [builder.fadd(x, y) for x, y in zip(parts[::2], parts[1::2], strict=True)]
+            sums.append(parts[0])
+        return _sum_across(builder, sums, a.lanes)
 
-    return sums(sums, array, i0, i1, i2, i3, block), generate
-
-
-@intrinsic
-def across(typing, sums):
-    """The four sums."""
-
-    def generate(context, builder, signature, arguments):
-        return _sum_across(builder, parts_of(builder, arguments[0]), sums.lanes)
-
-    return QuadType()(sums), generate
+    return QuadType()(a, b, c, d), generate
 
 
 @intrinsic
