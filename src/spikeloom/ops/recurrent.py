@@ -88,7 +88,10 @@ def recurrent(
 
 
 @torch.library.custom_op(
-    "spikeloom::recurrent_dense", mutates_args=(), device_types="cpu", schema=f"(Tensor x, Tensor weight, {_LAYER}) -> {SCANNED}"
+    "spikeloom::recurrent_dense",
+    mutates_args=(),
+    device_types="cpu",
+    schema=f"(Tensor x, Tensor weight, {_LAYER}) -> {SCANNED}",
 )
 def recurrent_dense(
     x,
@@ -204,7 +207,9 @@ def recurrent_backward(
     d_input = zeros(parts, ids.shape[0] if want_input else 0)
     layer = Layer(neuron, neurons, steps, parameters, parameters)
     saved = Record(*record)._replace(first_spike=first_spike)
-    adjoint = Adjoint(layer, saved, Upstream(d_active, d_last_state, d_last_spike), (recurrent, recurrent_shadow), order)
+    adjoint = Adjoint(
+        layer, saved, Upstream(d_active, d_last_state, d_last_spike), (recurrent, recurrent_shadow), order
+    )
     for group, (first, end) in enumerate(order.bounds()):
         outside = kernels("adjoint").Input(
             unsigned(ids),
@@ -250,7 +255,9 @@ def recurrent_dense_backward(
     outside = kernels("adjoint").Input(none, row_start, none, few, few, columns_room(1, 0, 0), d_input)
     layer = Layer(neuron, neurons, steps, parameters, parameters)
     saved = Record(*record)._replace(first_spike=first_spike)
-    adjoint = Adjoint(layer, saved, Upstream(d_active, d_last_state, d_last_spike), (recurrent, recurrent_shadow), order)
+    adjoint = Adjoint(
+        layer, saved, Upstream(d_active, d_last_state, d_last_spike), (recurrent, recurrent_shadow), order
+    )
     for group, (first, end) in enumerate(order.bounds()):
         table = np.empty((blocks, steps, end - first, BLOCK), np.float32)
         adjoint.run(outside, group, parts=blocks, table=table)

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from spikeloom.kernels.cpu.bits import trailing_zeros
 from spikeloom.kernels.cpu.compile import inlined
 from spikeloom.kernels.cpu.simd import BLOCK, add, full, load, store
 

@@ -21,7 +21,7 @@ from spikeloom.kernels.cpu.bits import (
 )
 from spikeloom.kernels.cpu.compile import inlined, kernel
 from spikeloom.kernels.cpu.neuron import load_parameters, load_states, step, store_blocks, what_is_kept
-from spikeloom.kernels.cpu.simd import BLOCK, add, at_least, full, load, select, store
+from spikeloom.kernels.cpu.simd import BLOCK, add, at_least, full, load, select
 from spikeloom.kernels.cpu.sources import ahead, gather, ready
 from spikeloom.kernels.cpu.team import claim, part_of, wait_for
 
@@ -129,7 +129,9 @@ def _prepare(
         entries[unit] = 0
     for b in range(low, high):
         for j in range(origin, after):
-            ahead(width, source, currents, ((k * stretch + j - origin) * samples + b) * BLOCK, k, (first + b) * steps + j)
+            ahead(
+                width, source, currents, ((k * stretch + j - origin) * samples + b) * BLOCK, k, (first + b) * steps + j
+            )
         if origin > 0:
             fired[0, k, b] = fired[stretch, k, b]
         else:

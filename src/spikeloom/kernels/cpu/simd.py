@@ -276,26 +276,18 @@ def dot4(typing, array, i0, i1, i2, i3, block):
     """
 
     def generate(context, builder, signature, arguments):
-        return _sum_across(builder, _dots(context, builder, signature, arguments, [None] * QUAD), block.lanes)
+        lanes, factors, sums = block.lanes, parts_of(builder, arguments[-1]), []
+        vector = ir.VectorType(_FLOAT, lanes)
+        for place in range(1, QUAD + 1):
+            at = at_index(context, builder, signature, arguments, place)
+            row, *rows = loaded(context, builder, array, arguments[0], at, lanes)
+            total = builder.fmul(row, factors[0])
+            for row, factor in zip(rows, factors[1:], strict=True):
+                total = call(builder, f"llvm.fma.v{lanes}f32", vector, [row, factor, total])
+            sums.append(total)
+        return _sum_across(builder, sums, lanes)
 
     return QuadType()(array, i0, i1, i2, i3, block), generate
-
-
-def _dots(context, builder: ir.IRBuilder, signature, arguments, totals: list[ir.Value | None]) -> list[ir.Value]:
-    """The products of four rows with a block, not yet summed across lanes, on top of the totals if there are any.
-
-    The last six arguments are the array, the places of the rows, and the block.
-    """
-    first, block = len(arguments) - 6, signature.args[-1]
-    vector, factors, sums = ir.VectorType(_FLOAT, block.lanes), parts_of(builder, arguments[-1]), []
-    for place, total in enumerate(totals, start=first + 1):
-        at = at_index(context, builder, signature, arguments, place)
-        rows = loaded(context, builder, signature.args[first], arguments[first], at, block.lanes)
-        for row, factor in zip(rows, factors, strict=True):
-            fused = [row, factor, total] if total is not None else None
-            total = call(builder, f"llvm.fma.v{block.lanes}f32", vector, fused) if fused else builder.fmul(row, factor)
-        sums.append(total)
-    return sums
 
 
 def _sum_across(builder: ir.IRBuilder, sums: list[ir.Value], lanes) -> ir.Value:
