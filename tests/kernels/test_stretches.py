@@ -36,17 +36,17 @@ def raster(activity: float) -> np.ndarray:
 
 
 def listed(fired: np.ndarray, first: int, end: int, origin: int, after: int, *, lag: int) -> list[list[int]]:
-    """The places of each neuron, by a loop."""
+    """The places of each neuron by sample, then by step, from a loop."""
     found: list[list[int]] = [[] for _ in range(NEURONS)]
     for b in range(first, end):
         for t in range(max(origin, lag), after):
             for n in np.flatnonzero(fired[b, t - lag]):
                 found[n].append((t - origin) * (end - first) + b - first)
-    return [sorted(places) for places in found]
+    return found
 
 
 def taken_apart(start: np.ndarray, places: np.ndarray, base: int) -> list[list[int]]:
-    return [sorted(places[base + start[n] : base + start[n + 1]].tolist()) for n in range(NEURONS)]
+    return [places[base + start[n] : base + start[n + 1]].tolist() for n in range(NEURONS)]
 
 
 def room(neurons: int, fired: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from spikeloom.ops.arrays import BLOCK, array, flat, kernels, run, scratch, spike_words, unsigned, width, zeros
+from spikeloom.ops.pool import recycled
 from spikeloom.ops.scans import Layer, Record, Upstream, added_up, columns_room, given, weights
 from spikeloom.ops.together import UNITS, Together, cut, stretch_of, team
 
@@ -60,7 +61,7 @@ class Adjoint:
             array(last_spike),
         )
         self._weight = weights(*recurrent)
-        self._d_recurrent, self._d_bias = torch.empty_like(self.recurrent), zeros(neurons)
+        self._d_recurrent, self._d_bias = recycled(*self.recurrent.shape), zeros(neurons)
         self._d_state, self._d_spike = torch.empty_like(last_state), torch.empty_like(last_spike)
         self._d_first = torch.empty(batch, neurons)
         self._d_learned = zeros(batch, len(equations.learned), neurons)

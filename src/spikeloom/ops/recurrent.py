@@ -25,6 +25,7 @@ from spikeloom.ops.arrays import (
 from spikeloom.ops.dense import as_weights, by_rows, by_steps, columns, currents, stored
 from spikeloom.ops.feedforward import SCANNED, fake_gradients, fake_scanned, given_only, save_scanned
 from spikeloom.ops.leave import Margins
+from spikeloom.ops.pool import recycled
 from spikeloom.ops.scans import Layer, Record, Scanned, Upstream, added_up, columns_room, empty_words, scanned, weights
 from spikeloom.ops.together import Together, cut, stretch_of, team, together
 
@@ -201,7 +202,7 @@ def recurrent_backward(
     want_input,
 ):
     """The gradients of `recurrent`."""
-    d_weight, inputs, batch = torch.empty_like(weight), weight.shape[1], spike_count.shape[0] // steps
+    d_weight, inputs, batch = recycled(*weight.shape), weight.shape[1], spike_count.shape[0] // steps
     order = together(weight.shape[0], batch, steps, dense=False)
     parts = block_parts(weight.shape[0], shared_sums=want_input)
     d_input = zeros(parts, ids.shape[0] if want_input else 0)

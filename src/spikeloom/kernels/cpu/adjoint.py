@@ -352,8 +352,9 @@ def _take_in(
         mine = table[k * (len(table) // blocks) :]
         if piece == 0:
             bias = load(width, d_bias, k * BLOCK)
-            for i in range((after - origin) * samples):
-                bias = add(bias, load(width, mine, i * BLOCK))
+            for b in range(samples):
+                for i in range(after - origin):
+                    bias = add(bias, load(width, mine, (i * samples + b) * BLOCK))
             store(d_bias, k * BLOCK, bias)
         sum_places(
             width, inner.d_weight, np.uint64(k * neurons * BLOCK), inner.columns.start[s], inner.columns.places,

@@ -27,7 +27,7 @@ def list_rows(ids, row_start, spike_count, first, end, steps, origin, after, sta
         origin: the first of the steps.
         after: the one behind the last.
         start: [I + 1] uint32, written: where each neuron's places begin, counted from what is returned.
-        places: flat uint32, written.
+        places: flat uint32, written; each neuron's by sample, then by step.
         used: int64, counters of how much of `places` is taken.
         counter: which of them it is.
 
@@ -40,8 +40,8 @@ def list_rows(ids, row_start, spike_count, first, end, steps, origin, after, sta
             for i in range(row_start[r], row_start[r] + spike_count[r]):
                 start[np.uint64(ids[i])] += np.uint32(1)
     base = np.uint64(reserve(used, counter, _ends(start)))
-    for b in range(first, end):
-        for r in range(b * steps + origin, b * steps + after):
+    for b in range(end - 1, first - 1, -1):
+        for r in range(b * steps + after - 1, b * steps + origin - 1, -1):
             place = np.uint32((r - b * steps - origin) * (end - first) + b - first)
             for i in range(row_start[r], row_start[r] + spike_count[r]):
                 neuron = np.uint64(ids[i])
@@ -63,8 +63,8 @@ def list_bits(spikes, first, end, steps, origin, after, start, places, used, cou
                     word &= word - np.uint64(1)
     base = np.uint64(reserve(used, counter, _ends(start)))
     for k in range(spikes.shape[0]):
-        for b in range(first, end):
-            for r in range(b * steps + max(origin, 1), b * steps + after):
+        for b in range(end - 1, first - 1, -1):
+            for r in range(b * steps + after - 1, b * steps + max(origin, 1) - 1, -1):
                 word, place = spikes[k, r - 1], np.uint32((r - b * steps - origin) * (end - first) + b - first)
                 while word != np.uint64(0):
                     neuron = np.uint64(k * BLOCK) + trailing_zeros(word)
