@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from spikeloom.ops.arrays import BLOCK, array, flat, kernels, run, scratch, spike_words, unsigned, width, zeros
+from spikeloom.ops.arrays import BLOCK, array, flat, kernels, lasting, run, scratch, spike_words, unsigned, width, zeros
 from spikeloom.ops.pool import recycled
-from spikeloom.ops.scans import Layer, Record, Upstream, added_up, columns_room, given, weights
+from spikeloom.ops.scans import Layer, Record, Upstream, added_up, given, weights
 from spikeloom.ops.together import UNITS, Together, cut, stretch_of, team
 
 TABLE_ROWS = 2048
@@ -18,6 +18,12 @@ TABLE_ROWS = 2048
 def stretches_of(steps: int, samples: int) -> int:
     """Into how many stretches the steps of a backward pass are cut."""
     return -(-steps // stretch_of(TABLE_ROWS, samples, steps))
+
+
+def lists_room(name: str, stretches: int, inputs: int, spikes: int) -> Any:
+    """Room for the places of so many spikes by neuron, the same at each call."""
+    places = lasting(name, max(spikes, 1)).view(np.uint32)
+    return kernels("columns").Columns(np.empty((stretches, inputs + 1), np.uint32), places)
 
 
 class Adjoint:
@@ -90,7 +96,7 @@ class Adjoint:
             kernels("adjoint").Inner(
                 self._weight,
                 flat(self._d_recurrent),
-                columns_room(stretches, neurons, self.record.slope.shape[0]),
+                lists_room("inner_places", stretches, neurons, self.record.slope.shape[0]),
             ),
             steps,
             first,

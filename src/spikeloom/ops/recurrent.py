@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from spikeloom.ops.adjoint import Adjoint, stretches_of
+from spikeloom.ops.adjoint import Adjoint, lists_room, stretches_of
 from spikeloom.ops.arrays import (
     BLOCK,
     array,
@@ -218,7 +218,7 @@ def recurrent_backward(
             unsigned(spike_count),
             weights(weight, shadow),
             flat(d_weight),
-            columns_room(stretches_of(steps, end - first), inputs, ids.shape[0]),
+            lists_room("outer_places", stretches_of(steps, end - first), inputs, ids.shape[0]),
             array(d_input),
         )
         adjoint.run(outside, group, parts=parts)
