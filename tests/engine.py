@@ -14,6 +14,7 @@ from spikeloom.neurons import equations
 from spikeloom.nn.blocked import to_blocks
 from spikeloom.ops import arrays
 from spikeloom.ops.scans import Scanned
+from spikeloom.ops.together import together as grouped
 from spikeloom.surrogates import SuperSpike
 
 LANES = (16, 8, 4)
@@ -141,11 +142,10 @@ def call(
         "seed": seed,
     }
     if recurrent is not None:
-        arguments["recurrent"] = to_blocks(recurrent, rows=rows)
+        arguments |= {"recurrent": to_blocks(recurrent, rows=rows), "recurrent_shadow": None}
     if isinstance(x, Spikes):
         operator = ops.feedforward if recurrent is None else ops.recurrent
-        if recurrent is None:
-            arguments["shadow"] = None
+        arguments["shadow"] = None
         inputs = {"ids": x.ids, "row_start": x.row_start, "spike_count": x.spike_count, "active": x.active}
     else:
         operator = ops.feedforward_dense if recurrent is None else ops.recurrent_dense
@@ -242,16 +242,32 @@ def _listed(spikes: Spikes) -> Tensor:
 
 
 def _slopes(case: Case, scanned: Scanned) -> Tensor:
-    """The slopes where they belong: they come by rows from recurrent layers, by blocks and then rows from others."""
+    """The slopes where they belong: see `_order`."""
     neurons, batch, steps = len(case.weight), case.x.shape[1], _steps(case, scanned)
-    near = bits(scanned.near, steps, arrays.padded(neurons)).transpose(0, 1)  # [B, T, N]
-    if case.recurrent_weight is None:
-        near = near.reshape(batch, steps, -1, arrays.BLOCK).permute(2, 0, 1, 3)  # [N / 64, B, T, 64]
-    out = torch.full(near.shape, torch.nan)
-    out[near] = scanned.slope.detach()
-    if case.recurrent_weight is None:
-        out = out.permute(1, 2, 0, 3).reshape(batch, steps, -1)
-    return out[:, :, :neurons].transpose(0, 1)
+    blocks = arrays.blocks_of(neurons)
+    near = bits(scanned.near, steps, blocks * arrays.BLOCK)  # [T, B, N]
+    places = torch.arange(near.numel()).view(steps, batch, blocks, arrays.BLOCK)
+    order = torch.cat([part.flatten() for part in _order(places, recurrent=case.recurrent_weight is not None)])
+    out = torch.full((near.numel(),), torch.nan)
+    out[order[near.flatten()[order]]] = scanned.slope.detach()
+    return out.view(near.shape)[:, :, :neurons]
+
+
+def _order(places: Tensor, *, recurrent: bool) -> Iterator[Tensor]:
+    """`[T, B, N / 64, 64]` in the order of window entries.
+
+    Recurrent layers have them by block and slice of the samples, then by step; others by block, then by sample.
+    """
+    steps, batch, blocks, _ = places.shape
+    if not recurrent:
+        yield places.permute(2, 1, 0, 3)
+        return
+    order = grouped(blocks, batch, steps, dense=False)
+    for first, end in order.bounds():
+        for k in range(blocks):
+            for s in range(order.slices):
+                low, high = ((end - first) * i // order.slices + first for i in (s, s + 1))
+                yield places[:, low:high, k]
 
 
 def _input_gradient(x: Spikes | Tensor) -> Tensor:

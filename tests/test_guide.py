@@ -32,13 +32,13 @@ pytestmark = pytest.mark.skipif(not PAGE.is_file(), reason="the documents are no
 AGAIN = """
 import torch
 from ringing import RINGING
-from spikeloom.kernels.cpu import recurrent, scan
+from spikeloom.kernels.cpu import adjoint, recurrent, scan
 from spikeloom.nn import Spiking
 
 for between in (False, True):
     layer = Spiking(10, 70, neuron=RINGING, recurrent=between, learn=("kick",), sparse=True)
     layer(torch.ones(3, 2, 10))[0].active.sum().backward()
-stats = [kernel.stats for kernel in (scan.forward, scan.backward, recurrent.forward, recurrent.backward)]
+stats = [kernel.stats for kernel in (scan.forward, scan.backward, recurrent.forward, adjoint.backward)]
 print(sum(sum(s.cache_hits.values()) for s in stats), sum(sum(s.cache_misses.values()) for s in stats))
 """
 

@@ -15,22 +15,17 @@ def _of_rows(ids, row_start, spike_count, first, end, start, places, base):
     columns.columns_of_rows(ids, row_start, spike_count, first, end, STEPS, STRIDE, start, places, base)
 
 
-@kernel
-def _of_bits(spikes, first, end, start, places, base):
-    columns.columns_of_bits(spikes, first, end, STEPS, STRIDE, start, places, base)
-
-
 def raster(activity: float) -> np.ndarray:
     return np.random.default_rng(0).random((SAMPLES, STEPS, NEURONS)) < activity
 
 
-def listed(fired: np.ndarray, first: int, end: int, lag: int) -> list[list[int]]:
+def listed(fired: np.ndarray, first: int, end: int) -> list[list[int]]:
     """The places of each neuron, by a loop."""
     found: list[list[int]] = [[] for _ in range(NEURONS)]
     for b in range(first, end):
-        for t in range(STEPS - lag):
+        for t in range(STEPS):
             for n in np.flatnonzero(fired[b, t]):
-                found[n].append((b - first) * STRIDE + t + lag)
+                found[n].append((b - first) * STRIDE + t)
     return found
 
 
@@ -47,17 +42,4 @@ def test_rows_by_neuron(activity: float, first: int, end: int) -> None:
     row_start = np.concatenate([[0], np.cumsum(count)]).astype(np.uint64)
     start, places = np.full(NEURONS + 1, 99, np.uint32), np.full(fired.sum() + 5, 99, np.uint32)
     _of_rows(ids, row_start, count, first, end, start, places, 5)
-    assert taken_apart(start, places, 5) == listed(fired, first, end, 0)
-
-
-@pytest.mark.parametrize("activity", [0.0, 0.1, 1.0])
-@pytest.mark.parametrize(("first", "end"), [(0, SAMPLES), (1, 2), (2, 3)])
-def test_bits_by_neuron_come_a_step_later(activity: float, first: int, end: int) -> None:
-    fired = raster(activity)
-    padded = np.zeros((SAMPLES * STEPS, 192), bool)
-    padded[:, :NEURONS] = fired.reshape(-1, NEURONS)
-    words = np.ascontiguousarray(np.packbits(padded, axis=1, bitorder="little").view(np.uint64).T)  # [N / 64, R]
-    start, places = np.full(192 + 1, 99, np.uint32), np.full(fired.sum() + 5, 99, np.uint32)
-    _of_bits(words, first, end, start, places, 5)
-    assert taken_apart(start, places, 5) == listed(fired, first, end, 1)
-    assert start[NEURONS] == start[-1]
+    assert taken_apart(start, places, 5) == listed(fired, first, end)

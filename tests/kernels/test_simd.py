@@ -74,6 +74,19 @@ def test_four_inner_products(width: Width) -> None:
     assert np.array_equal(out, want)
 
 
+@compiled
+def sums(width, rows, out):
+    a, b = simd.load(width, rows, 0), simd.load(width, rows, 64)
+    c, d = simd.load(width, rows, 128), simd.load(width, rows, 192)
+    simd.store_quad(out, 1, simd.across4(a, b, c, d))
+
+
+def test_sums_of_four_blocks(width: Width) -> None:
+    rows, out = sixteenths(4, 64), np.full(6, HOLD)
+    sums(width, rows.ravel(), out)
+    assert np.array_equal(out, [HOLD, *rows.sum(1), HOLD])
+
+
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 4])
 def test_first_of_four_leave_alone_what_is_behind(width: Width, count: int) -> None:
     rows, block = sixteenths(4, 64), sixteenths(64, seed=1)

@@ -47,7 +47,7 @@ class Call:
         Neurons that hear each other always need those by their own spikes: without, none of them is in its window.
         """
         names, sink, d_input = self.parameters, self.get("sink"), self.get("d_input")
-        if self.name == "recurrent.backward":
+        if self.name == "adjoint.backward":
             outside, record = self.get("outside"), self.get("record")
             nowhere = np.zeros_like(record.near)
             changed: dict[str, Any] = {
@@ -69,6 +69,7 @@ class Call:
         yield from (self.get(name) for name in ("done", "counted") if name in self.parameters)
         if isinstance(self.get("sink"), Scattered):
             yield self.get("sink").taken
+        yield from self.get("team") or ()
 
     def replay(self) -> float:
         """Make the call again; how long it took."""
@@ -104,7 +105,7 @@ def rows_moved(call: Call) -> dict[str, int]:
         return {"forward": int(source.spike_count.sum()) + own}
     if isinstance(sink, Scattered):
         return {"dw": int(sink.spike_count.sum()), "dx": sink.d_input.total.size}
-    if call.name == "recurrent.backward":
+    if call.name == "adjoint.backward":
         record, outside = call.get("record"), call.get("outside")
         entries = outside.ids.size if outside.d_input.size else 0
         own = _heard(record.spikes, call)

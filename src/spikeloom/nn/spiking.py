@@ -142,10 +142,7 @@ class Spiking(Blocked):
         seed = int(torch.randint(2**62, ())) if self.limit else 0
         settings = (steps, self.out_features, self._equations, self.surrogate.spec, self.limit, seed)
         weight = scaled(self.weight, chance=self.dropout, training=self.training)
-        weights = (weight,) if self.recurrent_weight is None else (weight, self.recurrent_weight)
-        if self.route.sparse and self.recurrent_weight is None:
-            weights = (weight, ops.shadow(weight.detach()) if bf16_wanted(weight.device) else None)
-        layer = (*weights, self._padded_bias(), self._numbers(), self._depth(), values, spike)
+        layer = (*self._weights(weight), self._padded_bias(), self._numbers(), self._depth(), values, spike)
         if self.route.sparse:
             assert isinstance(x, Spikes)
             operator = ops.feedforward if self.recurrent_weight is None else ops.recurrent
@@ -220,6 +217,15 @@ class Spiking(Blocked):
     def extra_repr(self) -> str:
         learned = f", learn={self.learned}" if self.learned else ""
         return f"{self.in_features}, {self.out_features}, neuron={self.kind}{learned}"
+
+    def _weights(self, weight: Tensor) -> tuple[Tensor | None, ...]:
+        """The weights as the operators take them: those that are gathered beside their shadow in bfloat16, or None."""
+        assert self.route is not None
+        gathered = [weight] if self.route.sparse else []
+        gathered += [] if self.recurrent_weight is None else [self.recurrent_weight]
+        bf16 = bf16_wanted(weight.device)
+        pairs = [(w, ops.shadow(w.detach()) if bf16 else None) for w in gathered]
+        return *(() if self.route.sparse else (weight,)), *(w for pair in pairs for w in pair)
 
     def _check_names(self) -> None:
         """Raise where a parameter of the neuron has the name of something of the layer's."""

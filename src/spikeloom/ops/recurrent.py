@@ -6,14 +6,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from spikeloom.ops.adjoint import CHUNKS, Adjoint, chunk_size
+from spikeloom.ops.adjoint import Adjoint, lists_room, stretches_of
 from spikeloom.ops.arrays import (
     BLOCK,
     array,
     block_parts,
     flat,
     kernels,
+    lasting,
     run,
+    scratch,
     spike_words,
     unsigned,
     valid_words,
@@ -23,15 +25,21 @@ from spikeloom.ops.arrays import (
 from spikeloom.ops.dense import as_weights, by_rows, by_steps, columns, currents, stored
 from spikeloom.ops.feedforward import SCANNED, fake_gradients, fake_scanned, given_only, save_scanned
 from spikeloom.ops.leave import Margins
-from spikeloom.ops.scans import Layer, Record, Scanned, Upstream, added_up, columns_room, empty_words, scanned
+from spikeloom.ops.pool import recycled
+from spikeloom.ops.scans import Layer, Record, Scanned, Upstream, added_up, columns_room, empty_words, scanned, weights
+from spikeloom.ops.together import Together, cut, stretch_of, team, together
+
+CURRENT_ROWS = 2048
+"""So many rows of a block's currents are summed ahead of the neurons, so that a block's weights are read once."""
 
 _SPIKES = "Tensor ids, Tensor row_start, Tensor spike_count"
 _LAYER = (
-    "Tensor weight, Tensor recurrent, Tensor? bias, Tensor parameters, Tensor depth, Tensor? state, Tensor? spike, "
+    "Tensor recurrent, Tensor? recurrent_shadow, Tensor? bias, Tensor parameters, Tensor depth, Tensor? state, "
+    "Tensor? spike, "
     "int steps, int neurons, str neuron, str surrogate, int limit, int seed"
 )
 _SAVED = (
-    "Tensor weight, Tensor recurrent, Tensor parameters, Tensor[] record, Tensor? first_spike, "
+    "Tensor recurrent, Tensor? recurrent_shadow, Tensor parameters, Tensor[] record, Tensor? first_spike, "
     "Tensor? d_active, Tensor? d_last_state, Tensor? d_last_spike, int steps, int neurons, str neuron, bool want_input"
 )
 _GRADIENTS = (
@@ -44,7 +52,7 @@ _GRADIENTS = (
     "spikeloom::recurrent",
     mutates_args=(),
     device_types="cpu",
-    schema=f"({_SPIKES}, Tensor active, {_LAYER}) -> {SCANNED}",
+    schema=f"({_SPIKES}, Tensor active, Tensor weight, Tensor? shadow, {_LAYER}) -> {SCANNED}",
 )
 def recurrent(
     ids,
@@ -52,7 +60,9 @@ def recurrent(
     spike_count,
     active,
     weight,
+    shadow,
     recurrent,
+    recurrent_shadow,
     bias,
     parameters,
     depth,
@@ -65,80 +75,121 @@ def recurrent(
     limit,
     seed,
 ):
-    """As `ops.feedforward`, with weights `recurrent` `[N / 64, N, 64]` between the neurons: I[t] has V S[t-1] added."""
+    """As `ops.feedforward`, with weights `recurrent` `[N / 64, N, 64]` between the neurons: I[t] has V S[t-1] added.
+
+    `recurrent_shadow` is to these what `shadow` is to `weight`.
+    """
     layer = Layer(neuron, neurons, steps, parameters, depth, surrogate, limit, seed)
     bias = weight.new_zeros(parameters.shape[1]) if bias is None else bias
     source = kernels("sources").Gathered(
-        flat(weight), weight.shape[1], flat(bias), unsigned(ids), unsigned(row_start), unsigned(spike_count)
+        weights(weight, shadow), weight.shape[1], flat(bias), unsigned(ids), unsigned(row_start), unsigned(spike_count)
     )
-    return tuple(_forward(source, recurrent, layer, state, spike, spike_count.shape[0] // steps))
+    order = together(weight.shape[0], spike_count.shape[0] // steps, steps, dense=False)
+    return tuple(_forward(source, weights(recurrent, recurrent_shadow), layer, state, spike, order))
 
 
 @torch.library.custom_op(
-    "spikeloom::recurrent_dense", mutates_args=(), device_types="cpu", schema=f"(Tensor x, {_LAYER}) -> {SCANNED}"
+    "spikeloom::recurrent_dense",
+    mutates_args=(),
+    device_types="cpu",
+    schema=f"(Tensor x, Tensor weight, {_LAYER}) -> {SCANNED}",
 )
 def recurrent_dense(
-    x, weight, recurrent, bias, parameters, depth, state, spike, steps, neurons, neuron, surrogate, limit, seed
+    x,
+    weight,
+    recurrent,
+    recurrent_shadow,
+    bias,
+    parameters,
+    depth,
+    state,
+    spike,
+    steps,
+    neurons,
+    neuron,
+    surrogate,
+    limit,
+    seed,
 ):
     """As `recurrent`, for a dense input `x` `[T, B, I]`: its product is dense, that between the neurons sparse."""
     layer = Layer(neuron, neurons, steps, parameters, depth, surrogate, limit, seed)
     source = kernels("sources").Stored(*stored(currents(by_rows(x), weight, bias)))
-    return tuple(_forward(source, recurrent, layer, state, spike, x.shape[1]))
+    order = together(weight.shape[0], x.shape[1], steps, dense=True)
+    return tuple(_forward(source, weights(recurrent, recurrent_shadow), layer, state, spike, order))
 
 
 def _forward(
-    source: Any, recurrent: Tensor, layer: Layer, state: Tensor | None, spike: Tensor | None, batch: int
+    source: Any,
+    recurrent: np.ndarray,
+    layer: Layer,
+    state: Tensor | None,
+    spike: Tensor | None,
+    order: Together,
 ) -> Scanned:
+    batch, steps = order.batch, layer.steps
     state = layer.start(batch) if state is None else state
-    neurons = state.shape[2]
-    spikes, near = empty_words(layer.neurons, batch * layer.steps)
+    spikes, near = empty_words(layer.neurons, batch * steps)
+    units, largest = order.groups * order.units, max(end - first for first, end in order.bounds())
     # Room for the worst case: what is not written takes no memory.
-    margins = torch.empty(batch, layer.steps * neurons + BLOCK)
-    entries, last_state, history = np.empty(batch, np.int64), torch.empty_like(state), layer.history(batch)
-    run(
-        kernels("recurrent").forward,
-        width(),
-        layer.equations,
-        source,
-        flat(recurrent),
-        array(layer.parameters),
-        array(layer.depth),
-        valid_words(layer.neurons),
-        array(state),
-        spike_words(spike, recurrent.shape[0], batch),
-        layer.steps,
-        batch,
-        _together(batch, layer.steps, neurons),
-        unsigned(spikes),
-        unsigned(near),
-        array(margins),
-        entries,
-        array(last_state),
-        array(history),
-    )
+    margins = lasting("margins", units, (-(-largest // order.slices) * steps + 1) * BLOCK)
+    entries, last_state, history = np.empty(units, np.int64), torch.empty_like(state), layer.history(batch)
+    for group, (first, end) in enumerate(order.bounds()):
+        # Currents that are there already are not made ahead.
+        summed = isinstance(source, kernels("sources").Gathered)
+        stretch = stretch_of(CURRENT_ROWS, end - first, steps)
+        mine = order.of_group(group)
+        run(
+            kernels("recurrent").forward,
+            width(),
+            layer.equations,
+            source,
+            recurrent,
+            array(layer.parameters),
+            array(layer.depth),
+            valid_words(layer.neurons),
+            array(state),
+            spike_words(spike, order.blocks, batch),
+            steps,
+            first,
+            end,
+            order.slices,
+            stretch,
+            team(steps + -(-steps // stretch)),
+            _room(end - first, stretch, summed, layer),
+            unsigned(spikes),
+            unsigned(near),
+            margins[mine],
+            entries[mine],
+            array(last_state),
+            array(history),
+        )
     entry_end = np.cumsum(entries)
-    packed = Margins(array(margins), np.zeros(1, np.int64), (entry_end - entries)[:, None], entry_end[:, None])
+    packed = Margins(margins, np.zeros(1, np.int64), (entry_end - entries)[:, None], entry_end[:, None])
     return scanned(layer, spikes, near, last_state, packed, entry_end, history)
 
 
-def _together(batch: int, steps: int, neurons: int) -> int:
-    """How many samples a task takes: as many as have room for their currents, and enough tasks for all threads."""
-    room: int = kernels("recurrent").ROOM // (steps * neurons)
-    return max(1, min(room, batch // (4 * torch.get_num_threads())))
+def _room(samples: int, stretch: int, summed: bool, layer: Layer) -> Any:
+    """The forward kernel's `Room`; `summed` where currents from outside are made ahead."""
+    neurons = layer.parameters.shape[1]
+    sizes = stretch * samples * neurons if summed else 0, layer.equations.states * samples * neurons
+    fired = np.empty((stretch + 1, neurons // BLOCK, samples), np.uint64)
+    return kernels("recurrent").Room(*cut(scratch(sum(sizes)), *sizes), fired, np.empty_like(fired[1:]))
 
 
 @torch.library.custom_op(
     "spikeloom::recurrent_backward",
     mutates_args=(),
     device_types="cpu",
-    schema=f"({_SPIKES}, {_SAVED}) -> {_GRADIENTS}",
+    schema=f"({_SPIKES}, Tensor weight, Tensor? shadow, {_SAVED}) -> {_GRADIENTS}",
 )
 def recurrent_backward(
     ids,
     row_start,
     spike_count,
     weight,
+    shadow,
     recurrent,
+    recurrent_shadow,
     parameters,
     record,
     first_spike,
@@ -151,24 +202,26 @@ def recurrent_backward(
     want_input,
 ):
     """The gradients of `recurrent`."""
-    d_weight, inputs, batch = zeros(*weight.shape), weight.shape[1], spike_count.shape[0] // steps
+    d_weight, inputs, batch = recycled(*weight.shape), weight.shape[1], spike_count.shape[0] // steps
+    order = together(weight.shape[0], batch, steps, dense=False)
     parts = block_parts(weight.shape[0], shared_sums=want_input)
     d_input = zeros(parts, ids.shape[0] if want_input else 0)
-    # Sums run over samples and steps in their order, so no bit of them depends on the chunks.
-    chunk = chunk_size(batch, steps, parameters.shape[1])
-    outside = kernels("adjoint").Input(
-        unsigned(ids),
-        unsigned(row_start),
-        unsigned(spike_count),
-        flat(weight),
-        flat(d_weight),
-        columns_room(-(-batch // chunk), inputs, ids.shape[0]),
-        array(d_input),
-    )
     layer = Layer(neuron, neurons, steps, parameters, parameters)
     saved = Record(*record)._replace(first_spike=first_spike)
-    adjoint = Adjoint(layer, saved, Upstream(d_active, d_last_state, d_last_spike), recurrent)
-    adjoint.run(outside, 0, batch, chunk=chunk, parts=parts, d_current=adjoint.room(min(batch, CHUNKS * chunk)))
+    adjoint = Adjoint(
+        layer, saved, Upstream(d_active, d_last_state, d_last_spike), (recurrent, recurrent_shadow), order
+    )
+    for group, (first, end) in enumerate(order.bounds()):
+        outside = kernels("adjoint").Input(
+            unsigned(ids),
+            unsigned(row_start),
+            unsigned(spike_count),
+            weights(weight, shadow),
+            flat(d_weight),
+            lists_room("outer_places", stretches_of(steps, end - first), inputs, ids.shape[0]),
+            array(d_input),
+        )
+        adjoint.run(outside, group, parts=parts)
     return added_up(d_input), d_weight, *adjoint.gradients()
 
 
@@ -176,12 +229,13 @@ def recurrent_backward(
     "spikeloom::recurrent_dense_backward",
     mutates_args=(),
     device_types="cpu",
-    schema=f"(Tensor x, {_SAVED}) -> {_GRADIENTS}",
+    schema=f"(Tensor x, Tensor weight, {_SAVED}) -> {_GRADIENTS}",
 )
 def recurrent_dense_backward(
     x,
     weight,
     recurrent,
+    recurrent_shadow,
     parameters,
     record,
     first_spike,
@@ -194,21 +248,22 @@ def recurrent_dense_backward(
     want_input,
 ):
     """The gradients of `recurrent_dense`."""
-    rows, blocks, batch = by_rows(x), weight.shape[0], x.shape[1]
+    rows, blocks = by_rows(x), weight.shape[0]
+    order = together(blocks, x.shape[1], steps, dense=True)
     d_columns, d_rows = zeros(rows.shape[1], parameters.shape[1]), torch.empty_like(rows if want_input else rows[:0])
     none, few, row_start = np.empty(0, np.uint32), np.empty(0, np.float32), np.zeros(1, np.uint64)
     d_input = np.empty((1, 0), np.float32)
     outside = kernels("adjoint").Input(none, row_start, none, few, few, columns_room(1, 0, 0), d_input)
     layer = Layer(neuron, neurons, steps, parameters, parameters)
     saved = Record(*record)._replace(first_spike=first_spike)
-    adjoint = Adjoint(layer, saved, Upstream(d_active, d_last_state, d_last_spike), recurrent)
-    chunk = min(batch, 8)
-    d_current = adjoint.room(chunk)
-    for first in range(0, batch, chunk):
-        samples = min(chunk, batch - first)
-        adjoint.run(outside, first, first + samples, chunk=samples, parts=blocks, d_current=d_current[:samples])
-        part = slice(first * steps, (first + samples) * steps)
-        d_part = d_current[:samples].transpose(1, 2).reshape(samples * steps, -1)  # [b * T, N]
+    adjoint = Adjoint(
+        layer, saved, Upstream(d_active, d_last_state, d_last_spike), (recurrent, recurrent_shadow), order
+    )
+    for group, (first, end) in enumerate(order.bounds()):
+        table = np.empty((blocks, steps, end - first, BLOCK), np.float32)
+        adjoint.run(outside, group, parts=blocks, table=table)
+        part = slice(first * steps, end * steps)
+        d_part = torch.from_numpy(table).permute(2, 1, 0, 3).reshape((end - first) * steps, -1)  # [b * T, N]
         d_columns.addmm_(rows[part].T, d_part)
         if want_input:
             torch.mm(d_part, columns(weight).T, out=d_rows[part])
@@ -223,7 +278,9 @@ def _fake(
     spike_count,
     active,
     weight,
+    shadow,
     recurrent,
+    recurrent_shadow,
     bias,
     parameters,
     depth,
@@ -236,19 +293,35 @@ def _fake(
     limit,
     seed,
 ):
-    return _fake_recurrent(parameters, spike_count.shape[0] // steps, steps, neurons, neuron, limit)
+    order = together(weight.shape[0], spike_count.shape[0] // steps, steps, dense=False)
+    return _fake_recurrent(parameters, order, steps, neurons, neuron, limit)
 
 
 @recurrent_dense.register_fake
 def _fake_dense(
-    x, weight, recurrent, bias, parameters, depth, state, spike, steps, neurons, neuron, surrogate, limit, seed
+    x,
+    weight,
+    recurrent,
+    recurrent_shadow,
+    bias,
+    parameters,
+    depth,
+    state,
+    spike,
+    steps,
+    neurons,
+    neuron,
+    surrogate,
+    limit,
+    seed,
 ):
-    return _fake_recurrent(parameters, x.shape[1], steps, neurons, neuron, limit)
+    order = together(weight.shape[0], x.shape[1], steps, dense=True)
+    return _fake_recurrent(parameters, order, steps, neurons, neuron, limit)
 
 
-def _fake_recurrent(parameters: Tensor, batch: int, *sizes: Any) -> tuple[Tensor, ...]:
-    *others, _, history = fake_scanned(parameters, batch, *sizes)
-    return *others, parameters.new_empty(batch, dtype=torch.int64), history
+def _fake_recurrent(parameters: Tensor, order: Together, *sizes: Any) -> tuple[Tensor, ...]:
+    *others, _, history = fake_scanned(parameters, order.batch, *sizes)
+    return *others, parameters.new_empty(order.groups * order.units, dtype=torch.int64), history
 
 
 @recurrent_backward.register_fake
@@ -257,7 +330,9 @@ def _fake_backward(
     row_start,
     spike_count,
     weight,
+    shadow,
     recurrent,
+    recurrent_shadow,
     parameters,
     record,
     first_spike,
@@ -282,6 +357,7 @@ def _fake_dense_backward(
     x,
     weight,
     recurrent,
+    recurrent_shadow,
     parameters,
     record,
     first_spike,
@@ -298,42 +374,34 @@ def _fake_dense_backward(
 
 
 def _setup(ctx, inputs, output):
-    ids, row_start, spike_count, _, weight, recurrent, _, parameters = inputs[:8]
-    save_scanned(ctx, inputs, output, first=(ids, row_start, spike_count, weight, recurrent, parameters))
+    ids, row_start, spike_count, _, *weights, _, parameters = inputs[:10]
+    save_scanned(ctx, inputs, output, first=(ids, row_start, spike_count, *weights, parameters))
 
 
 def _setup_dense(ctx, inputs, output):
-    x, weight, recurrent, _, parameters = inputs[:5]
-    save_scanned(ctx, inputs, output, first=(x, weight, recurrent, parameters))
+    x, *weights, _, parameters = inputs[:6]
+    save_scanned(ctx, inputs, output, first=(x, *weights, parameters))
 
 
 def _backward_sparse(ctx, *upstream):
-    ids, row_start, spike_count, weight, recurrent, parameters, *record, first_spike = ctx.saved_tensors
+    *first, parameters = ctx.saved_tensors[:8]
+    *record, first_spike = ctx.saved_tensors[8:]
     want = ctx.needs_input_grad[3]
     d_input, d_weight, *d_others, d_recurrent = recurrent_backward(
-        ids,
-        row_start,
-        spike_count,
-        weight,
-        recurrent,
-        parameters,
-        record,
-        first_spike,
-        upstream[0],
-        *upstream[4:6],
-        *ctx.sizes,
-        want,
+        *first, parameters, record, first_spike, upstream[0], *upstream[4:6], *ctx.sizes, want
     )
-    return None, None, None, d_input if want else None, *given_only(ctx, (d_weight, d_recurrent), *d_others)
+    d_weights = d_weight, None, d_recurrent, None
+    return None, None, None, d_input if want else None, *given_only(ctx, d_weights, *d_others)
 
 
 def _backward_dense(ctx, *upstream):
-    x, weight, recurrent, parameters, *record, first_spike = ctx.saved_tensors
+    *first, parameters = ctx.saved_tensors[:5]
+    *record, first_spike = ctx.saved_tensors[5:]
     want = ctx.needs_input_grad[0]
     d_input, d_weight, *d_others, d_recurrent = recurrent_dense_backward(
-        x, weight, recurrent, parameters, record, first_spike, upstream[0], *upstream[4:6], *ctx.sizes, want
+        *first, parameters, record, first_spike, upstream[0], *upstream[4:6], *ctx.sizes, want
     )
-    return d_input if want else None, *given_only(ctx, (d_weight, d_recurrent), *d_others)
+    return d_input if want else None, *given_only(ctx, (d_weight, d_recurrent, None), *d_others)
 
 
 recurrent.register_autograd(_backward_sparse, setup_context=_setup)

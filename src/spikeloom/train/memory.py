@@ -10,8 +10,9 @@ from spikeloom.checks import require
 from spikeloom.nn import Spiking
 from spikeloom.nn.blocked import Blocked
 from spikeloom.nn.losses import Output
-from spikeloom.ops.adjoint import CHUNKS, chunk_size
+from spikeloom.ops.adjoint import TABLE_ROWS
 from spikeloom.ops.arrays import BLOCK, TASKS, blocks_of, sample_groups
+from spikeloom.ops.together import stretch_of, together
 from spikeloom.spikes import Spikes
 from spikeloom.train import chunks
 from spikeloom.train.available import available_bytes
@@ -170,12 +171,14 @@ def _is_dense(layer: nn.Module) -> bool:
 
 
 def _recurrent_sums(layer: nn.Module, steps: int, batch: int) -> int:
-    """The gradients by currents of the samples that a recurrent layer has in hand."""
+    """What a recurrent layer's backward pass has in hand: gradients by currents, derivatives by states, weights."""
     if getattr(layer, "recurrent_weight", None) is None:
         return 0
-    neurons = blocks_of(_neurons(layer)) * BLOCK
-    samples = min(batch, CHUNKS * chunk_size(batch, steps, neurons))
-    return FLOAT * samples * steps * neurons
+    blocks = blocks_of(_neurons(layer))
+    samples = max(end - first for first, end in together(blocks, batch, steps, dense=_is_dense(layer)).bounds())
+    kept = steps if _is_dense(layer) else stretch_of(TABLE_ROWS, samples, steps) + 1
+    states = len(layer.neuron.states) + 1 if isinstance(layer, Blocked) else 0
+    return FLOAT * blocks * BLOCK * (samples * (kept + states) + blocks * BLOCK)
 
 
 def _border_states(layers: list[nn.Module], spikes: Spikes, settings: TrainingSettings) -> int:

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from spikeloom.kernels.cpu.bits import trailing_zeros
 from spikeloom.kernels.cpu.compile import inlined
 from spikeloom.kernels.cpu.simd import BLOCK, add, full, load, store
 
@@ -54,29 +53,6 @@ def columns_of_rows(ids, row_start, spike_count, first, end, steps, stride, star
 
 
 @inlined
-def columns_of_bits(spikes, first, end, steps, stride, start, places, base):
-    """The same for bits [N / 64, R]: the places one step after each spike, up to the last step."""
-    start[:] = 0
-    for k in range(spikes.shape[0]):
-        for b in range(first, end):
-            for r in range(b * steps, (b + 1) * steps - 1):
-                word = spikes[k, r]
-                while word != np.uint64(0):
-                    start[np.uint64(k * BLOCK) + trailing_zeros(word)] += np.uint32(1)
-                    word &= word - np.uint64(1)
-    _ends(start)
-    for k in range(spikes.shape[0]):
-        for b in range(end - 1, first - 1, -1):
-            for t in range(steps - 1, 0, -1):
-                word = spikes[k, b * steps + t - 1]
-                while word != np.uint64(0):
-                    neuron = np.uint64(k * BLOCK) + trailing_zeros(word)
-                    start[neuron] -= np.uint32(1)
-                    places[base + np.uint64(start[neuron])] = np.uint32((b - first) * stride + t)
-                    word &= word - np.uint64(1)
-
-
-@inlined
 def _ends(start):
     """Turn counts into the ends of the lists; filling from behind then makes them the beginnings."""
     total = np.uint32(0)
@@ -86,7 +62,7 @@ def _ends(start):
 
 
 @inlined
-def add_columns(width, d_weight, row, start, places, base, d):
+def sum_columns(width, d_weight, row, start, places, base, d, fresh):
     """Add to the gradient rows of a block what a chunk gives.
 
     Args:
@@ -97,22 +73,8 @@ def add_columns(width, d_weight, row, start, places, base, d):
         places: likewise, flat.
         base: where the chunk's places begin.
         d: flat float32: the block's adjoints, those of a place from 64 times it on.
+        fresh: write the rows, whatever they held, those without a spike with zeros.
     """
-    begin = base
-    for i in range(start.shape[0] - 1):
-        end = base + np.uint64(start[i + 1])
-        if begin < end:
-            total = load(width, d_weight, row)
-            for j in range(begin, end):
-                total = add(total, load(width, d, np.uint64(places[j]) * np.uint64(BLOCK)))
-            store(d_weight, row, total)
-        begin = end
-        row += np.uint64(BLOCK)
-
-
-@inlined
-def sum_columns(width, d_weight, row, start, places, base, d, fresh):
-    """As `add_columns`, but where `fresh` the rows are written whatever they held, those without a spike with zeros."""
     begin = base
     for i in range(start.shape[0] - 1):
         end = base + np.uint64(start[i + 1])

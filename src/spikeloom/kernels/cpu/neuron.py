@@ -9,7 +9,7 @@ from functools import cache
 from llvmlite import ir
 from numba import types
 from numba.core.datamodel import models, register_default
-from numba.extending import NativeValue, intrinsic, typeof_impl, unbox
+from numba.extending import NativeValue, intrinsic, overload, typeof_impl, unbox
 
 from spikeloom.kernels.cpu.arithmetic import arithmetic
 from spikeloom.kernels.cpu.simd import BLOCK, BlockType, at_index, block_pointers, pack, parts_of
@@ -99,6 +99,18 @@ _step = _runner(lambda equations: equations.step, lambda equations: (equations.s
 _adjoint = _runner(
     lambda equations: equations.adjoint, lambda equations: (equations.states, None, None, len(equations.learned))
 )
+
+
+def feeds_back(neuron):
+    """Whether a derivative by the neuron's own spike of the step before can be other than zero."""
+
+
+@overload(feeds_back)
+def _feeds_back(neuron):
+    program = neuron.equations.adjoint
+    number = program.outputs[neuron.equations.states] - program.inputs
+    answer = number < 0 or tuple(program.operations[number]) != ("constant", 0.0)
+    return lambda neuron: answer
 
 
 @intrinsic

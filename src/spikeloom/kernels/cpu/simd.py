@@ -276,26 +276,18 @@ def dot4(typing, array, i0, i1, i2, i3, block):
     """
 
     def generate(context, builder, signature, arguments):
-        return _sum_across(builder, _dots(context, builder, signature, arguments, [None] * QUAD), block.lanes)
+        lanes, factors, sums = block.lanes, parts_of(builder, arguments[-1]), []
+        vector = ir.VectorType(_FLOAT, lanes)
+        for place in range(1, QUAD + 1):
+            at = at_index(context, builder, signature, arguments, place)
+            row, *rows = loaded(context, builder, array, arguments[0], at, lanes)
+            total = builder.fmul(row, factors[0])
+            for row, factor in zip(rows, factors[1:], strict=True):
+                total = call(builder, f"llvm.fma.v{lanes}f32", vector, [row, factor, total])
+            sums.append(total)
+        return _sum_across(builder, sums, lanes)
 
     return QuadType()(array, i0, i1, i2, i3, block), generate
-
-
-def _dots(context, builder: ir.IRBuilder, signature, arguments, totals: list[ir.Value | None]) -> list[ir.Value]:
-    """The products of four rows with a block, not yet summed across lanes, on top of the totals if there are any.
-
-    The last six arguments are the array, the places of the rows, and the block.
-    """
-    first, block = len(arguments) - 6, signature.args[-1]
-    vector, factors, sums = ir.VectorType(_FLOAT, block.lanes), parts_of(builder, arguments[-1]), []
-    for place, total in enumerate(totals, start=first + 1):
-        at = at_index(context, builder, signature, arguments, place)
-        rows = loaded(context, builder, signature.args[first], arguments[first], at, block.lanes)
-        for row, factor in zip(rows, factors, strict=True):
-            fused = [row, factor, total] if total is not None else None
-            total = call(builder, f"llvm.fma.v{block.lanes}f32", vector, fused) if fused else builder.fmul(row, factor)
-        sums.append(total)
-    return sums
 
 
 def _sum_across(builder: ir.IRBuilder, sums: list[ir.Value], lanes) -> ir.Value:
@@ -319,45 +311,20 @@ def _sum_across(builder: ir.IRBuilder, sums: list[ir.Value], lanes) -> ir.Value:
     return total
 
 
-class SumsType(types.Type):
-    """Four vectors: inner products of a block with four rows, not yet summed across lanes."""
-
-    def __init__(self, lanes):
-        self.lanes = lanes
-        super().__init__(name=f"Sums({lanes})")
-
-
-@register_default(SumsType)
-class _SumsModel(models.PrimitiveModel):
-    def __init__(self, manager, sums: SumsType):
-        super().__init__(manager, sums, ir.ArrayType(ir.VectorType(_FLOAT, sums.lanes), QUAD))
-
-
 @intrinsic
-def no_sums(typing, width):
-    """Four sums of nothing."""
-    nothing = ir.Constant(ir.VectorType(_FLOAT, width.lanes), [0.0] * width.lanes)
-    return SumsType(width.lanes)(width), lambda context, builder, *rest: pack(builder, [nothing] * QUAD)
-
-
-@intrinsic
-def add_dot4(typing, sums, array, i0, i1, i2, i3, block):
-    """Add the products of a block with the four rows of 64 numbers at i0 … i3 of a flat array."""
+def across4(typing, a, b, c, d):
+    """The sums of the numbers of four blocks each."""
 
     def generate(context, builder, signature, arguments):
-        return pack(builder, _dots(context, builder, signature, arguments, parts_of(builder, arguments[0])))
+        sums = []
+        for block in arguments:
+            parts = parts_of(builder, block)
+            while len(parts) > 1:
+                parts = [builder.fadd(x, y) for x, y in zip(parts[::2], parts[1::2], strict=True)]
+            sums.append(parts[0])
+        return _sum_across(builder, sums, a.lanes)
 
-    return sums(sums, array, i0, i1, i2, i3, block), generate
-
-
-@intrinsic
-def across(typing, sums):
-    """The four sums."""
-
-    def generate(context, builder, signature, arguments):
-        return _sum_across(builder, parts_of(builder, arguments[0]), sums.lanes)
-
-    return QuadType()(sums), generate
+    return QuadType()(a, b, c, d), generate
 
 
 @intrinsic

@@ -88,16 +88,12 @@ def current(width, source, k, r):
     """The currents of block `k` in row `r`."""
 
 
-def room(source, size):
-    """Memory of so many floats for `ahead`, if the source needs it."""
+def ahead(width, source, currents, at, k, r):
+    """Put the currents of block `k` in row `r` into `currents[at]` and behind, if the source has to sum them."""
 
 
-def ahead(width, source, currents, blocks, first_row, rows):
-    """Make the currents of some rows ready, block after block, so that a block's weights stay in the cache."""
-
-
-def ready(width, source, currents, first_row, rows, k, r):
-    """The currents of block `k` in row `r`, which `ahead` made ready with the same rows."""
+def ready(width, source, currents, at, k, r):
+    """The currents of block `k` in row `r`, which `ahead` put there."""
 
 
 def table(sink):
@@ -199,33 +195,18 @@ def _current(width, source, k, r):
     return lambda width, source, k, r: load(width, source.current, r * source.neurons + k * BLOCK)
 
 
-@overload(room)
-def _room(source, size):
-    if _is(source, Gathered):
-        return lambda source, size: np.empty(size, np.float32)
-    return lambda source, size: np.empty(0, np.float32)
-
-
 @overload(ahead)
-def _ahead(width, source, currents, blocks, first_row, rows):
+def _ahead(width, source, currents, at, k, r):
     if _is(source, Gathered):
-
-        def gathered(width, source, currents, blocks, first_row, rows):
-            for k in range(blocks):
-                for i in range(rows):
-                    store(currents, (k * rows + i) * BLOCK, current(width, source, k, first_row + i))
-
-        return gathered
-    return lambda width, source, currents, blocks, first_row, rows: None
+        return lambda width, source, currents, at, k, r: store(currents, at, current(width, source, k, r))
+    return lambda width, source, currents, at, k, r: None
 
 
 @overload(ready)
-def _ready(width, source, currents, first_row, rows, k, r):
+def _ready(width, source, currents, at, k, r):
     if _is(source, Gathered):
-        return lambda width, source, currents, first_row, rows, k, r: load(
-            width, currents, (k * rows + r - first_row) * BLOCK
-        )
-    return lambda width, source, currents, first_row, rows, k, r: current(width, source, k, r)
+        return lambda width, source, currents, at, k, r: load(width, currents, at)
+    return lambda width, source, currents, at, k, r: current(width, source, k, r)
 
 
 @overload(table)
