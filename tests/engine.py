@@ -12,7 +12,7 @@ from torch import Tensor
 from spikeloom import Spikes, ops
 from spikeloom.neurons import equations
 from spikeloom.nn.blocked import to_blocks
-from spikeloom.ops import arrays
+from spikeloom.ops import arrays, scans
 from spikeloom.ops.scans import Scanned
 from spikeloom.surrogates import SuperSpike
 
@@ -36,10 +36,23 @@ def poisoned(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name, module in list(sys.modules.items()):
         if name.startswith("spikeloom.ops.") and hasattr(module, "np"):
             monkeypatch.setattr(module, "np", _PoisonedNumpy())
+    for name in ("recycled", "scratch"):
+        monkeypatch.setattr(scans, name, _refilled(getattr(scans, name)))
     torch.use_deterministic_algorithms(True)
     assert bool(torch.empty(9).isnan().all()), "torch fills fresh memory in this mode"
     yield
     torch.use_deterministic_algorithms(False)
+
+
+def _refilled(take: Callable[..., Tensor | np.ndarray]) -> Callable[..., Tensor | np.ndarray]:
+    """Memory taken again is filled, too: what an earlier call left in it would be right by chance."""
+
+    def take_and_fill(*shape: int) -> Tensor | np.ndarray:
+        memory = take(*shape)
+        memory[...] = np.nan
+        return memory
+
+    return take_and_fill
 
 
 class _PoisonedNumpy:

@@ -1,21 +1,26 @@
-"""Spikes by neuron, against a plain loop."""
+"""Spikes by neuron, against a plain loop, and sums by neuron, against plain products of dyadic numbers."""
 
+import numba
 import numpy as np
 import pytest
+from kernels.inputs import sixteenths
 
 from spikeloom.kernels.cpu import columns
-from spikeloom.kernels.cpu.compile import kernel
+from spikeloom.kernels.cpu.compile import FLAGS
+from spikeloom.kernels.cpu.simd import Width
 
 STEPS, SAMPLES, NEURONS = 7, 3, 130
 STRIDE = 50
+# Not `kernel`: that keeps compiled code on disk, under the digest of the package's sources and not of this file.
+compiled = numba.njit(**FLAGS)
 
 
-@kernel
+@compiled
 def _of_rows(ids, row_start, spike_count, first, end, start, places, base):
     columns.columns_of_rows(ids, row_start, spike_count, first, end, STEPS, STRIDE, start, places, base)
 
 
-@kernel
+@compiled
 def _of_bits(spikes, first, end, start, places, base):
     columns.columns_of_bits(spikes, first, end, STEPS, STRIDE, start, places, base)
 
@@ -61,3 +66,35 @@ def test_bits_by_neuron_come_a_step_later(activity: float, first: int, end: int)
     _of_bits(words, first, end, start, places, 5)
     assert taken_apart(start, places, 5) == listed(fired, first, end, 1)
     assert start[NEURONS] == start[-1]
+
+
+@compiled
+def _add(width, d_weight, row, start, places, base, d):
+    columns.add_columns(width, d_weight, row, start, places, base, d)
+
+
+@compiled
+def _sum(width, d_weight, row, start, places, base, d, fresh):
+    columns.sum_columns(width, d_weight, row, start, places, base, d, fresh)
+
+
+@pytest.mark.parametrize("activity", [0.0, 0.1, 1.0])
+@pytest.mark.parametrize("how", ["add_columns", "sum_columns", "fresh"])
+def test_sums_by_neuron(width: Width, activity: float, how: str) -> None:
+    """Added to what is there; where they are fresh, in its place, and zeros without a spike."""
+    fired, d = raster(activity), sixteenths(SAMPLES * STRIDE, 64, seed=1)
+    lists = listed(fired, 0, SAMPLES, 0)
+    start = np.append(0, np.cumsum([len(of_one) for of_one in lists])).astype(np.uint32)
+    places = np.array([99] * 5 + [place for of_one in lists for place in of_one], np.uint32)
+    before = sixteenths(3, NEURONS, 64, seed=2)  # three blocks, of which the second is meant
+    if how == "fresh":
+        before[1] = np.nan
+    got, given = before.copy(), (NEURONS * 64, start, places, 5, d.ravel())
+    if how == "add_columns":
+        _add(width, got.ravel(), *given)
+    else:
+        _sum(width, got.ravel(), *given, how == "fresh")
+    want = before.copy()
+    of_steps = d.reshape(SAMPLES, STRIDE, 64)[:, :STEPS].astype(np.float64)
+    want[1] = np.einsum("bti,btn->in", fired, of_steps) + (0 if how == "fresh" else before[1])
+    assert np.array_equal(got, want)

@@ -23,15 +23,20 @@ def arithmetic(width, a, b, at, out):
     simd.store(out[0], at, simd.add(x, y))
     simd.store(out[1], at, simd.multiply(x, y))
     simd.store(out[2], at, simd.full(width, 0.1))
+    simd.store(out[3], at, simd.subtract(x, y))
+    simd.store(out[4], at, simd.divide(x, y))
+    simd.store(out[5], at, simd.root(simd.multiply(x, x)))
+    simd.store(out[6], at, simd.root(x))
 
 
 @pytest.mark.parametrize("at", [0, 3, 64])
 def test_arithmetic_wherever_a_block_lies(width: Width, at: int) -> None:
-    a, b, out = sixteenths(130), sixteenths(130, seed=1), np.full((3, 130), HOLD)
+    a, b, out = sixteenths(130), sixteenths(130, seed=1), np.full((7, 130), HOLD)
     arithmetic(width, a, b, at, out)
     x, y = a[at : at + 64], b[at : at + 64]
-    want = np.stack([x + y, x * y, np.full(64, 0.1, np.float32)])
-    assert np.array_equal(out[:, at : at + 64], want)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        want = np.stack([x + y, x * y, np.full(64, 0.1, np.float32), x - y, x / y, np.abs(x), np.sqrt(x)])
+    assert np.array_equal(out[:, at : at + 64], want, equal_nan=True)
     assert (np.delete(out, slice(at, at + 64), axis=1) == HOLD).all()
 
 
@@ -54,6 +59,35 @@ def test_comparisons_with_zeros_infinities_and_nan(width: Width) -> None:
     assert np.array_equal(out[1], a >= 0)
 
 
+def widened(packed: np.ndarray) -> np.ndarray:
+    """The numbers of packed blocks, flat: of 16 words the low halves, then the words themselves."""
+    words = packed.reshape(-1, 1, 16)
+    return np.concatenate([words << np.uint32(16), words], 1).reshape(-1).view(np.float32)
+
+
+def pairs(blocks: int) -> np.ndarray:
+    """Packed blocks of finite numbers, neither huge nor tiny in either half."""
+    generator = np.random.default_rng(3)
+    sign, exponent, fraction = (generator.integers(0, n, (2, blocks * 32), np.uint32) for n in (2, 20, 128))
+    low, high = sign << 15 | (exponent + 118) << 7 | fraction
+    return low | high << 16
+
+
+@compiled
+def copy_packed(width, packed, at, out):
+    simd.prefetch(packed, 0)
+    simd.store(out, 0, simd.load(width, packed, at))
+
+
+@pytest.mark.parametrize("at", [0, 64, 192])
+def test_packed_blocks_are_widened(width: Width, at: int) -> None:
+    """Whatever the bits, NaN and infinities included, and to the bit."""
+    packed = np.random.default_rng(0).integers(0, 2**32, 4 * 32, np.uint32)
+    out = np.full(64, HOLD)
+    copy_packed(width, packed, at, out)
+    assert np.array_equal(out.view(np.uint32), widened(packed).view(np.uint32)[at : at + 64])
+
+
 @compiled
 def products(width, rows, starts, block, out, at):
     factors = simd.load(width, block, 0)
@@ -71,6 +105,36 @@ def test_four_inner_products(width: Width) -> None:
     products(width, rows.ravel(), np.array([192, 0, 256, 0]), block, out, 3)
     want = np.full(10, HOLD)
     want[3:7] += (rows @ block)[[3, 0, 4, 0]]
+    assert np.array_equal(out, want)
+
+
+def test_four_inner_products_with_packed_rows(width: Width) -> None:
+    packed, block, starts = pairs(5), sixteenths(64, seed=1), np.array([192, 0, 256, 0])
+    rows = widened(packed)
+    got, want = np.zeros(4, np.float32), np.zeros(4, np.float32)
+    products(width, packed, starts, block, got, 0)
+    products(width, rows, starts, block, want, 0)
+    assert np.array_equal(got, want)
+    plain = rows.reshape(5, 64)[[3, 0, 4, 0]].astype(np.float64)
+    assert np.allclose(got, plain @ block, rtol=0, atol=64 * 2**-24 * np.abs(plain).sum(1).max())
+
+
+@compiled
+def summed(width, rows, starts, blocks, out):
+    sums = simd.no_sums(width)
+    for i in range(len(blocks) // 64):
+        factors = simd.load(width, blocks, 64 * i)
+        a, b, c, d = starts[0] + 64 * i, starts[1] + 64 * i, starts[2] + 64 * i, starts[3] + 64 * i
+        sums = simd.add_dot4(sums, rows, a, b, c, d, factors)
+    simd.store_quad(out, 3, simd.across(sums))
+
+
+def test_inner_products_over_several_blocks(width: Width) -> None:
+    rows, blocks = sixteenths(5, 192), sixteenths(192, seed=1)
+    out = np.full(10, HOLD)
+    summed(width, rows.ravel(), np.array([192, 0, 768, 576]), blocks, out)
+    want = np.full(10, HOLD)
+    want[3:7] = (rows @ blocks)[[1, 0, 4, 3]]
     assert np.array_equal(out, want)
 
 
