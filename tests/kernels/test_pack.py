@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from kernels.test_simd import widened
+from engine import widened
 
 from spikeloom.kernels.cpu import pack, workers
 

@@ -3,6 +3,7 @@
 import numba
 import numpy as np
 import pytest
+from engine import widened
 
 from spikeloom.kernels.cpu import simd
 from spikeloom.kernels.cpu.compile import FLAGS
@@ -57,12 +58,6 @@ def test_comparisons_with_zeros_infinities_and_nan(width: Width) -> None:
     assert np.array_equal(np.unpackbits(words.view(np.uint8), bitorder="little"), want)
     assert np.array_equal(out[0], np.where(want, a, b), equal_nan=True)
     assert np.array_equal(out[1], a >= 0)
-
-
-def widened(packed: np.ndarray) -> np.ndarray:
-    """The numbers of packed blocks, flat: of 16 words the low halves, then the words themselves."""
-    words = packed.reshape(-1, 1, 16)
-    return np.concatenate([words << np.uint32(16), words], 1).reshape(-1).view(np.float32)
 
 
 def pairs(blocks: int) -> np.ndarray:
