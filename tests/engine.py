@@ -11,8 +11,8 @@ from torch import Tensor
 
 from spikeloom import Spikes, ops
 from spikeloom.neurons import equations
-from spikeloom.nn.blocked import to_blocks
-from spikeloom.ops import arrays
+from spikeloom.nn.blocked import to_blocks, to_matrix
+from spikeloom.ops import arrays, scans
 from spikeloom.ops.scans import Scanned
 from spikeloom.ops.together import together as grouped
 from spikeloom.surrogates import SuperSpike
@@ -37,10 +37,23 @@ def poisoned(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name, module in list(sys.modules.items()):
         if name.startswith("spikeloom.ops.") and hasattr(module, "np"):
             monkeypatch.setattr(module, "np", _PoisonedNumpy())
+    for name in ("recycled", "scratch"):
+        monkeypatch.setattr(scans, name, _refilled(getattr(scans, name)))
     torch.use_deterministic_algorithms(True)
     assert bool(torch.empty(9).isnan().all()), "torch fills fresh memory in this mode"
     yield
     torch.use_deterministic_algorithms(False)
+
+
+def _refilled(take: Callable[..., Tensor | np.ndarray]) -> Callable[..., Tensor | np.ndarray]:
+    """Memory taken again is filled, too: what an earlier call left in it would be right by chance."""
+
+    def take_and_fill(*shape: int) -> Tensor | np.ndarray:
+        memory = take(*shape)
+        memory[...] = np.nan
+        return memory
+
+    return take_and_fill
 
 
 class _PoisonedNumpy:
@@ -93,6 +106,19 @@ def bits(words: Tensor, steps: int, neurons: int) -> Tensor:
     return torch.from_numpy(flat[:, :neurons]).bool().view(-1, steps, neurons).transpose(0, 1)
 
 
+def widened(packed: np.ndarray) -> np.ndarray:
+    """The numbers of packed blocks, flat, from words uint32: of 16 the low halves, then the words themselves."""
+    words = packed.reshape(-1, 1, 16)
+    return np.concatenate([words << np.uint32(16), words], 1).reshape(-1).view(np.float32)
+
+
+def as_packed(weight: Tensor) -> Tensor:
+    """The numbers that `ops.shadow` makes of weights `[N, I]`."""
+    blocks = to_blocks(weight)
+    numbers = widened(ops.shadow(blocks).numpy().view(np.uint32))
+    return to_matrix(torch.from_numpy(numbers).view(blocks.shape), *weight.shape)
+
+
 def gradients_of(case: Case) -> dict[str, Tensor]:
     """The float32 leaves of a case, by the names that `run_reference` gives to their gradients."""
     wanted = {name: getattr(case, name) for name in ("weight", "recurrent_weight", "bias")}
@@ -113,6 +139,7 @@ def call(
     *,
     limit: int = 0,
     seed: int = 0,
+    shadow: bool = False,
 ) -> Scanned:
     """One call of the operator that a case describes.
 
@@ -123,6 +150,7 @@ def call(
         state: `[S, B, N]` and the spikes `[B, N]` before the first step, N in whole blocks.
         limit: how many ids a row may have; 0 for no limit.
         seed: of the choice among too many.
+        shadow: read the weights of a sparse feed-forward layer in 16 bits.
     """
     neurons, numbers = len(case.weight), _numbers(case)
     rows = arrays.padded(neurons)
@@ -145,7 +173,7 @@ def call(
         arguments |= {"recurrent": to_blocks(recurrent, rows=rows), "recurrent_shadow": None}
     if isinstance(x, Spikes):
         operator = ops.feedforward if recurrent is None else ops.recurrent
-        arguments["shadow"] = None
+        arguments["shadow"] = ops.shadow(to_blocks(leaves["weight"].detach())) if shadow else None
         inputs = {"ids": x.ids, "row_start": x.row_start, "spike_count": x.spike_count, "active": x.active}
     else:
         operator = ops.feedforward_dense if recurrent is None else ops.recurrent_dense
@@ -169,6 +197,7 @@ def run_operators(
     cut: int | None = None,
     detach: bool = False,
     want_input: bool = True,
+    shadow: bool = False,
 ) -> dict[str, Tensor]:
     """Run the layer that a case describes, and its backward pass, through the operators.
 
@@ -181,6 +210,7 @@ def run_operators(
         cut: after how many steps a second call goes on from the first one's state; None for one call.
         detach: cut the graph there too.
         want_input: ask for the gradient by the inputs.
+        shadow: read the weights of a sparse feed-forward layer in 16 bits.
 
     Returns:
         As `run_reference`, but `margin` is NaN outside the window, where it is not kept. Only SuperSpike lets margins
@@ -194,7 +224,7 @@ def run_operators(
         x = windowed(whole[part], mask[part]) if sparse else whole[part].clone()
         inputs.append(x)
         (x.active if isinstance(x, Spikes) else x).requires_grad_(want_input)
-        scanned = call(case, leaves, x, state, limit=limit, seed=seed)
+        scanned = call(case, leaves, x, state, limit=limit, seed=seed, shadow=shadow)
         state = (scanned.last_state, scanned.last_spike)
         if detach:
             state = tuple(value.detach() for value in state)

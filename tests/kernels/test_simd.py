@@ -3,6 +3,7 @@
 import numba
 import numpy as np
 import pytest
+from engine import widened
 
 from spikeloom.kernels.cpu import simd
 from spikeloom.kernels.cpu.compile import FLAGS
@@ -23,15 +24,20 @@ def arithmetic(width, a, b, at, out):
     simd.store(out[0], at, simd.add(x, y))
     simd.store(out[1], at, simd.multiply(x, y))
     simd.store(out[2], at, simd.full(width, 0.1))
+    simd.store(out[3], at, simd.subtract(x, y))
+    simd.store(out[4], at, simd.divide(x, y))
+    simd.store(out[5], at, simd.root(simd.multiply(x, x)))
+    simd.store(out[6], at, simd.root(x))
 
 
 @pytest.mark.parametrize("at", [0, 3, 64])
 def test_arithmetic_wherever_a_block_lies(width: Width, at: int) -> None:
-    a, b, out = sixteenths(130), sixteenths(130, seed=1), np.full((3, 130), HOLD)
+    a, b, out = sixteenths(130), sixteenths(130, seed=1), np.full((7, 130), HOLD)
     arithmetic(width, a, b, at, out)
     x, y = a[at : at + 64], b[at : at + 64]
-    want = np.stack([x + y, x * y, np.full(64, 0.1, np.float32)])
-    assert np.array_equal(out[:, at : at + 64], want)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        want = np.stack([x + y, x * y, np.full(64, 0.1, np.float32), x - y, x / y, np.abs(x), np.sqrt(x)])
+    assert np.array_equal(out[:, at : at + 64], want, equal_nan=True)
     assert (np.delete(out, slice(at, at + 64), axis=1) == HOLD).all()
 
 
@@ -52,6 +58,29 @@ def test_comparisons_with_zeros_infinities_and_nan(width: Width) -> None:
     assert np.array_equal(np.unpackbits(words.view(np.uint8), bitorder="little"), want)
     assert np.array_equal(out[0], np.where(want, a, b), equal_nan=True)
     assert np.array_equal(out[1], a >= 0)
+
+
+def pairs(blocks: int) -> np.ndarray:
+    """Packed blocks of finite numbers, neither huge nor tiny in either half."""
+    generator = np.random.default_rng(3)
+    sign, exponent, fraction = (generator.integers(0, n, (2, blocks * 32), np.uint32) for n in (2, 20, 128))
+    low, high = sign << 15 | (exponent + 118) << 7 | fraction
+    return low | high << 16
+
+
+@compiled
+def copy_packed(width, packed, at, out):
+    simd.prefetch(packed, 0)
+    simd.store(out, 0, simd.load(width, packed, at))
+
+
+@pytest.mark.parametrize("at", [0, 64, 192])
+def test_packed_blocks_are_widened(width: Width, at: int) -> None:
+    """Whatever the bits, NaN and infinities included, and to the bit."""
+    packed = np.random.default_rng(0).integers(0, 2**32, 4 * 32, np.uint32)
+    out = np.full(64, HOLD)
+    copy_packed(width, packed, at, out)
+    assert np.array_equal(out.view(np.uint32), widened(packed).view(np.uint32)[at : at + 64])
 
 
 @compiled
@@ -85,6 +114,17 @@ def test_sums_of_four_blocks(width: Width) -> None:
     rows, out = sixteenths(4, 64), np.full(6, HOLD)
     sums(width, rows.ravel(), out)
     assert np.array_equal(out, [HOLD, *rows.sum(1), HOLD])
+
+
+def test_four_inner_products_with_packed_rows(width: Width) -> None:
+    packed, block, starts = pairs(5), sixteenths(64, seed=1), np.array([192, 0, 256, 0])
+    rows = widened(packed)
+    got, want = np.zeros(4, np.float32), np.zeros(4, np.float32)
+    products(width, packed, starts, block, got, 0)
+    products(width, rows, starts, block, want, 0)
+    assert np.array_equal(got, want)
+    plain = rows.reshape(5, 64)[[3, 0, 4, 0]].astype(np.float64)
+    assert np.allclose(got, plain @ block, rtol=0, atol=64 * 2**-24 * np.abs(plain).sum(1).max())
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 4])

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map_only
 
+from spikeloom import ops
 from spikeloom.neurons import equations, li, lif
 from spikeloom.nn.blocked import to_blocks
 from spikeloom.ops import arrays
@@ -19,7 +20,10 @@ STEPS, BATCH, INPUTS, NEURONS = 4, 3, 20, 70
 FULL = arrays.padded(NEURONS)
 OPERATORS = (
     "feedforward", "feedforward_dense", "product", "readout", "readout_dense", "recurrent", "recurrent_dense", "select",
+    "shadow",
 )  # fmt: skip
+WITHOUT_GRADIENT = ("select", "shadow")
+"""Operators that have no operator of their own for their backward pass."""
 # Every optional argument given, and none.
 OPTIONS = {"bare": {"full": False, "limit": 0}, "full": {"full": True, "limit": 4}}
 # torch's check of tracing needs a first output of floating point, see `outputs`.
@@ -55,10 +59,13 @@ def state(*, full: bool) -> tuple[Tensor | None, Tensor | None]:
 
 def layer(name: str, *, full: bool, limit: int) -> Arguments:
     """The arguments of a layer of spiking neurons."""
-    # Each beside its shadow in bfloat16, which there is none of.
-    weights = [blocked(INPUTS, seed=4)] if "dense" in name else [blocked(INPUTS, seed=4), None]
+    # Each beside its shadow in bfloat16.
+    weights: list[Tensor | None] = [blocked(INPUTS, seed=4)]
+    if "dense" not in name:
+        weights.append(ops.shadow(blocked(INPUTS, seed=4).detach()) if full else None)
     if "recurrent" in name:
-        weights += [blocked(NEURONS, seed=5, rows=FULL), None]
+        inner = blocked(NEURONS, seed=5, rows=FULL)
+        weights += [inner, ops.shadow(inner.detach()) if full else None]
     bias = uniform(FULL, seed=6) if full else None
     parameters = torch.stack([spread(value, NEURONS) for value in (0.9, 1.0, 0.3)]).requires_grad_(full)
     numbers = (STEPS, NEURONS, equations(lif.neuron(), LEARNED if full else ()).text, SuperSpike().spec, limit, 7)
@@ -83,6 +90,8 @@ def readout(name: str, *, full: bool) -> Arguments:
 def arguments(name: str, *, full: bool, limit: int) -> Arguments:
     if name == "select":
         return uniform(STEPS * BATCH, FULL, seed=8), torch.full((FULL,), -0.2), SuperSpike().spec
+    if name == "shadow":
+        return (blocked(INPUTS, seed=4).detach(),)
     if name == "product":
         return *source(dense=False), blocked(INPUTS, seed=4)
     return readout(name, full=full) if "readout" in name else layer(name, full=full, limit=limit)
@@ -119,7 +128,7 @@ def test_operator(name: str, options: Options) -> None:
 
 @pytest.mark.parametrize("want_input", [True, False], ids=["input", "no_input"])
 @all_options
-@pytest.mark.parametrize("name", [name for name in OPERATORS if name != "select"])
+@pytest.mark.parametrize("name", [name for name in OPERATORS if name not in WITHOUT_GRADIENT])
 def test_backward(name: str, options: Options, want_input: bool) -> None:
     """On the arguments with which autograd itself calls it."""
     given = list(arguments(name, **options))
@@ -138,4 +147,4 @@ def test_no_operator_is_forgotten() -> None:
     registered = {
         name.removeprefix("spikeloom::") for name in torch._C._dispatch_get_all_op_names() if "spikeloom" in name
     }
-    assert registered == {*OPERATORS, *(f"{name}_backward" for name in OPERATORS if name != "select")}
+    assert registered == {*OPERATORS, *(f"{name}_backward" for name in OPERATORS if name not in WITHOUT_GRADIENT)}

@@ -20,25 +20,30 @@ from spikeloom.bench import memory as peaks
 from spikeloom.data.binning import Binning
 from spikeloom.data.events import Sensor
 from spikeloom.nn import init
+from spikeloom.ops import arrays, pool
+from spikeloom.optim import AdamW
 from spikeloom.train import memory
 from spikeloom.train.classifier import Classifier
 from spikeloom.train.config import NetworkSettings, TrainingSettings
 from spikeloom.train.step import Trainer
 
 SHAPES = [
-    # inputs, hidden, steps, samples; the most are: entries, weights, the output's states, dense products, kept states
+    # inputs, hidden, steps, samples; the most are: entries, weights, the output's states, dense products, kept states,
+    # sums over groups of samples, adjoints of a recurrent layer
     (700, (512, 256), 400, 32, {}, {}),
     (2312, (1024, 512), 20, 8, {}, {}),
     (700, (512,), 4000, 8, {}, {"time_chunk": 200}),
     (700, (512, 256), 100, 32, {"sparse": False}, {}),
     (700, (512, 256), 200, 32, {"learn": ("beta", "gain")}, {}),
+    (4608, (64,), 50, 16, {}, {}),
+    (700, (512,), 100, 64, {"recurrent": True}, {}),
 ]
 
 
 def main() -> None:
     torch.set_num_threads(1)
     # What compiles kernels is not measured.
-    settings = ({}, {"sparse": False}, {"learn": ("beta", "gain")})
+    settings = ({}, {"sparse": False}, {"learn": ("beta", "gain")}, {"recurrent": True})
     for shape in (*((64, (64, 64), 4, 2, some, {}) for some in settings), *SHAPES):
         print(*measure(*shape))
 
@@ -54,10 +59,13 @@ def measure(
     init.scale_to_activity_(model.network, spikes[:100], 0.05)
     settings = TrainingSettings(**training)
     needed = memory.estimate(model, spikes, settings)
+    # Memory that the shape before has left to be taken again.
+    pool._kept.clear()
+    vars(arrays._own).clear()
     gc.collect()
     peaks.clear_peak()
     before = peaks.peak_bytes()
-    trainer = Trainer(model, torch.optim.AdamW(model.network.parameters(), fused=True), settings, total=9)
+    trainer = Trainer(model, AdamW(model.network.parameters()), settings, total=9)
     for number in range(2):
         trainer.step(spikes, torch.arange(samples) % CLASSES, f"step {number}")
     # No checkpoint is made here.

@@ -11,6 +11,7 @@ from oracle import assert_close
 from torch import Tensor
 
 from spikeloom import InputError
+from spikeloom.optim import AdamW
 from spikeloom.train.classifier import Classifier
 from spikeloom.train.config import TrainingSettings
 from spikeloom.train.norm import gradient_norm
@@ -19,7 +20,7 @@ from spikeloom.train.step import Trainer
 
 def trainer(model: Classifier, **settings: Any) -> Trainer:
     chosen = TrainingSettings(**{"learning_rate": 0.01, "warmup_steps": 0} | settings)
-    optimizer = torch.optim.AdamW(model.network.parameters(), weight_decay=chosen.weight_decay, fused=True)
+    optimizer = AdamW(model.network.parameters(), weight_decay=chosen.weight_decay)
     return Trainer(model, optimizer, chosen, total=20)
 
 

@@ -25,14 +25,21 @@ def columns(weight: Tensor) -> Tensor:
     return weight.transpose(0, 1).reshape(weight.shape[1], -1)
 
 
+def in_float32() -> torch.autocast:
+    """Under torch.autocast torch's products would be in 16 bits, which no kernel takes."""
+    return torch.autocast("cpu", enabled=False)
+
+
 def currents(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """`[R, N]` from rows `[R, I]` and weights `[N / 64, I, 64]`."""
-    return torch.mm(x, columns(weight)) if bias is None else torch.addmm(bias, x, columns(weight))
+    with in_float32():
+        return torch.mm(x, columns(weight)) if bias is None else torch.addmm(bias, x, columns(weight))
 
 
 def weight_gradient(x: Tensor, d_current: Tensor, weight: Tensor) -> Tensor:
     """`[N / 64, I, 64]`, laid out as the weights are, from rows `[R, I]` and gradients by the currents `[R, N]`."""
-    return as_weights(torch.mm(x.T, d_current), weight)
+    with in_float32():
+        return as_weights(torch.mm(x.T, d_current), weight)
 
 
 def as_weights(columns: Tensor, weight: Tensor) -> Tensor:
@@ -43,7 +50,8 @@ def as_weights(columns: Tensor, weight: Tensor) -> Tensor:
 
 def input_gradient(d_current: Tensor, weight: Tensor) -> Tensor:
     """Rows `[R, I]` from gradients by the currents `[R, N]`."""
-    return torch.mm(d_current, columns(weight).T)
+    with in_float32():
+        return torch.mm(d_current, columns(weight).T)
 
 
 def stored(current: Tensor) -> tuple[object, int]:

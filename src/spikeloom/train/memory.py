@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -11,7 +12,7 @@ from spikeloom.nn import Spiking
 from spikeloom.nn.blocked import Blocked
 from spikeloom.nn.losses import Output
 from spikeloom.ops.adjoint import TABLE_ROWS
-from spikeloom.ops.arrays import BLOCK, TASKS, blocks_of, sample_groups
+from spikeloom.ops.arrays import BLOCK, block_parts, blocks_of, chunk_bounds, sample_groups
 from spikeloom.ops.together import stretch_of, together
 from spikeloom.spikes import Spikes
 from spikeloom.train import chunks
@@ -93,21 +94,23 @@ def estimate(model: Classifier, spikes: Spikes, settings: TrainingSettings) -> E
         int((share or shares[i]) * rows * layer.out_features) if isinstance(layer, Spiking) else 0
         for i, layer in enumerate(layers)
     ]
+    again = settings.accumulate > 1 or steps < spikes.steps
+    heard = spikes.ids.numel() * steps // spikes.steps
     weights = FLOAT * sum(p.numel() for p in model.network.parameters())
     batch = sum(x.numel() * x.element_size() for x in (spikes.ids, spikes.active, spikes.row_start, spikes.spike_count))
     parts = {
         "weights": weights,
-        "gradients": weights + max(_gradient_sums(layer, spikes.batch) for layer in layers),
+        "gradients": weights + max(_gradient_sums(layer, spikes.batch, again=again) for layer in layers),
         "moments": 2 * weights,
         "checkpoint": 3 * weights,
         "batch": batch + (batch * steps // spikes.steps if steps < spikes.steps else 0),
         "kept states": sum(_kept_states(layer, rows) for layer in layers),
-        "spikes": sum(2 * 8 * blocks_of(layer.out_features) * rows for layer in layers if isinstance(layer, Spiking)),
-        "windows": HELD_PER_ENTRY * sum(entries) + max(_passing(layers, i, k) for i, k in enumerate(entries)),
+        "spikes": sum(_words(layer) * blocks_of(_neurons(layer)) * rows for layer in layers),
+        "windows": HELD_PER_ENTRY * sum(entries) + _passing(layers, entries, heard),
         # Beside it lies its gradient; a loss of every step makes two tensors more.
         "output": (4 if model.objective.over_steps else 2) * FLOAT * spikes.steps * spikes.batch * model.classes,
         "dense products": _dense_products(layers, spikes, rows),
-        "recurrent sums": max(_recurrent_sums(layer, steps, spikes.batch) for layer in layers),
+        "adjoints": sum(max(of(layer, steps, spikes.batch) for layer in layers) for of in (_table, _recurrent_sums)),
         "states": _border_states(layers, spikes, settings),
     }
     return Estimate(parts, weights + batch)
@@ -132,22 +135,36 @@ def _share(output: Output) -> float:
     return output.window if isinstance(output, Spikes) else 0.0
 
 
-def _passing(layers: list[nn.Module], i: int, entries: int) -> int:
-    """What the entries of a layer take besides for a moment: while they are counted, or gradients reach them."""
-    parts = min(blocks_of(_neurons(layers[i + 1])), TASKS) if i + 1 < len(layers) else 1
-    return FLOAT * entries * max(4, parts + 2)
+def _words(layer: nn.Module) -> int:
+    """Bytes of the words that say of 64 neurons in a step who spiked, who was near, and what a cap let through."""
+    return 8 * (3 if layer.max_activity is not None else 2) if isinstance(layer, Spiking) else 0
 
 
-def _gradient_sums(layer: nn.Module, batch: int) -> int:
-    """The sums of weight gradients of a layer that are made beside each other, and their total."""
+def _passing(layers: list[nn.Module], entries: list[int], heard: int) -> int:
+    """What window entries take besides for a moment, in the layer where that is most.
+
+    In the forward pass that is their margins. In the backward pass it is the gradients by what left the layer, as they
+    came and in the order of blocks; the places by input of what it heard; and the gradients by that, in parts and in
+    all. The first layer makes no such gradients, and hears `heard` ids.
+    """
+    most = 0
+    for layer, own, below in zip(layers, entries, [None, *entries[:-1]], strict=True):
+        parts = block_parts(blocks_of(_neurons(layer)), shared_sums=True)
+        sums = 0 if below is None else below * (parts + (parts > 1))
+        most = max(most, own, 2 * own + (heard if below is None else below) + sums)
+    return FLOAT * most
+
+
+def _gradient_sums(layer: nn.Module, batch: int, *, again: bool) -> int:
+    """The sums of a layer's weight gradients over groups of samples, and their total where there is one `again`."""
     if isinstance(layer, nn.Linear):
         return 0
     weight: Tensor = layer.weight  # type: ignore[assignment]
     inner = getattr(layer, "recurrent_weight", None)
     if inner is not None:
-        return FLOAT * int(weight.numel() + inner.numel())
+        return FLOAT * int(again) * int(weight.numel() + inner.numel())
     groups = sample_groups(weight.shape[0], batch)
-    return FLOAT * weight.numel() * int(groups + (groups > 1))
+    return FLOAT * weight.numel() * ((groups if groups > 1 else 0) + int(again))
 
 
 def _kept_states(layer: nn.Module, rows: int) -> int:
@@ -168,6 +185,14 @@ def _is_dense(layer: nn.Module) -> bool:
     if isinstance(layer, Spiking):
         return layer.sparse is False or (layer.route is not None and not layer.route.sparse)
     return isinstance(layer, nn.Linear)
+
+
+def _table(layer: nn.Module, steps: int, batch: int) -> int:
+    """The gradients by currents of a block and a chunk of samples that each thread has in hand."""
+    if _is_dense(layer) or getattr(layer, "recurrent_weight", None) is not None:
+        return 0
+    bounds = chunk_bounds(sample_groups(blocks_of(_neurons(layer)), batch), batch, steps)
+    return FLOAT * torch.get_num_threads() * int(np.diff(bounds).max()) * steps * BLOCK
 
 
 def _recurrent_sums(layer: nn.Module, steps: int, batch: int) -> int:
