@@ -162,6 +162,9 @@ class Spiking(Blocked):
         else:
             rows = (scanned.ids, scanned.row_start, counts, scanned.active)
             spikes = Spikes(*rows, steps, batch, self.out_features)
+            if len(out) > len(scanned) and not self.limit:
+                # A compiled network takes the same products as another one.
+                object.__setattr__(spikes, "raster", out[-1])
         there = slice(0, self.out_features)
         return spikes, State(tuple(value[:, there] for value in last_state), last_spike[:, there], kept, late)
 
