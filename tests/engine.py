@@ -155,8 +155,8 @@ def call(
     neurons, numbers = len(case.weight), _numbers(case)
     rows = arrays.padded(neurons)
     recurrent = leaves.get("recurrent_weight")
+    weight = to_blocks(leaves["weight"])
     arguments = {
-        "weight": to_blocks(leaves["weight"]),
         "bias": padded(leaves["bias"]) if "bias" in leaves else None,
         "parameters": torch.stack([padded(leaves.get(name, spread(x, neurons))) for name, x in numbers.items()]),
         "depth": spread(case.depth, neurons),
@@ -175,10 +175,11 @@ def call(
         operator = ops.feedforward if recurrent is None else ops.recurrent
         arguments["shadow"] = ops.shadow(to_blocks(leaves["weight"].detach())) if shadow else None
         inputs = {"ids": x.ids, "row_start": x.row_start, "spike_count": x.spike_count, "active": x.active}
+        inputs["weight"] = weight
     else:
         operator = ops.feedforward_dense if recurrent is None else ops.recurrent_dense
-        inputs = {"x": x}
-    return Scanned(*operator(**inputs, **arguments))
+        inputs = {"current": ops.currents(x, weight, False)}
+    return Scanned(*operator(**inputs, **arguments)[: len(Scanned._fields)])
 
 
 def left(case: Case, scanned: Scanned) -> Spikes:

@@ -1,7 +1,7 @@
 """The sparse type: which neurons spiked, and which were near to it, at each time step of each sample."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import numpy as np
@@ -10,6 +10,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from spikeloom.checks import require
+
+Lists = Callable[[], tuple[Tensor, Tensor, Tensor]]
+_LISTED = ("active", "ids", "row_start")
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +41,9 @@ class Spikes:
     steps: int
     batch: int
     neurons: int
+    raster: Tensor | None = field(default=None, init=False, repr=False)
+    """The same as a tensor of zeros and ones `[T, B, >= N]`, where a dense layer made one for the next: the gradient by
+    the activations is that by `active` and that by this. Spikes made from others by `replace` have none."""
 
     @classmethod
     def from_events(
@@ -105,6 +111,34 @@ class Spikes:
             batch=batch,
             neurons=neurons,
         )
+
+    @classmethod
+    def unlisted(cls, raster: Tensor, spike_count: Tensor, lists: "Lists", *, steps: int, neurons: int) -> "Spikes":
+        """Spikes whose ids are listed when they are first asked for: dense products, which take the raster, never do.
+
+        Args:
+            raster: `[T, B, >= N]` zeros and ones.
+            spike_count: `[B * T]` int32.
+            lists: gives `active`, `ids` and `row_start`.
+            steps: T.
+            neurons: N.
+        """
+        spikes = object.__new__(cls)
+        fields = {"raster": raster, "spike_count": spike_count, "steps": steps, "batch": raster.shape[1]}
+        for name, value in (*fields.items(), ("neurons", neurons), ("_lists", lists)):
+            object.__setattr__(spikes, name, value)
+        return spikes
+
+    def __getattr__(self, name: str) -> Tensor:
+        """Of what is not listed yet; an attribute that is there never comes here."""
+        if name not in _LISTED or "_lists" not in self.__dict__:
+            raise AttributeError(name)
+        with torch.enable_grad():
+            made = self.__dict__.pop("_lists")()
+        for each, value in zip(_LISTED, made, strict=True):
+            object.__setattr__(self, each, value)
+        found: Tensor = self.__dict__[name]
+        return found
 
     @property
     def counts(self) -> Int[Tensor, "T B"]:

@@ -50,8 +50,8 @@ def run_operator(given: dict[str, Tensor], *, sparse: bool) -> dict[str, Tensor]
     x: Spikes | Tensor = windowed(given["x"], torch.ones_like(given["x"]).bool()) if sparse else given["x"].clone()
     source = x.active if isinstance(x, Spikes) else x
     source.requires_grad_()
+    weight = to_blocks(leaves["weight"])
     layer = {
-        "weight": to_blocks(leaves["weight"]),
         "bias": padded(leaves["bias"]) if "bias" in leaves else None,
         "parameters": torch.stack([padded(leaves["beta"]), padded(leaves["gain"])]),
         "state": padded(leaves["state"])[None],
@@ -61,9 +61,9 @@ def run_operator(given: dict[str, Tensor], *, sparse: bool) -> dict[str, Tensor]
     }
     if isinstance(x, Spikes):
         rows = {"ids": x.ids, "row_start": x.row_start, "spike_count": x.spike_count, "active": x.active}
-        out, last, _ = ops.readout(**rows, **layer)
+        out, last, _ = ops.readout(**rows, weight=weight, **layer)
     else:
-        out, last, _ = ops.readout_dense(x=x, **layer)
+        out, last, _ = ops.readout_dense(ops.currents(x, weight, False), **layer)
     torch.autograd.backward([out, last], [given["d_out"], padded(given["d_state"])[None]])
     assert source.grad is not None
     d_x = source.grad

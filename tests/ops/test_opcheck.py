@@ -19,10 +19,10 @@ from spikeloom.surrogates import SuperSpike
 STEPS, BATCH, INPUTS, NEURONS = 4, 3, 20, 70
 FULL = arrays.padded(NEURONS)
 OPERATORS = (
-    "feedforward", "feedforward_dense", "product", "readout", "readout_dense", "recurrent", "recurrent_dense", "select",
-    "shadow",
+    "currents", "currents_of_spikes", "feedforward", "feedforward_dense", "listed", "product", "readout",
+    "readout_dense", "recurrent", "recurrent_dense", "select", "shadow",
 )  # fmt: skip
-WITHOUT_GRADIENT = ("select", "shadow")
+WITHOUT_GRADIENT = ("listed", "select", "shadow")
 """Operators that have no operator of their own for their backward pass."""
 # Every optional argument given, and none.
 OPTIONS = {"bare": {"full": False, "limit": 0}, "full": {"full": True, "limit": 4}}
@@ -42,11 +42,9 @@ def blocked(inputs: int, *, seed: int, rows: int | None = None) -> Tensor:
     return to_blocks(uniform(NEURONS, inputs, seed=seed, grad=False), rows=rows).requires_grad_()
 
 
-def source(*, dense: bool) -> tuple[Tensor, ...]:
+def source() -> tuple[Tensor, ...]:
     """The input, with entries that spiked and others only in their window."""
     x = (uniform(STEPS, BATCH, INPUTS, seed=0, grad=False) > 0.3).float()
-    if dense:
-        return (x.requires_grad_(),)
     spikes = windowed(x, uniform(STEPS, BATCH, INPUTS, seed=1, grad=False) > 0.1)
     return spikes.ids, spikes.row_start, spikes.spike_count, spikes.active.requires_grad_()
 
@@ -57,21 +55,32 @@ def state(*, full: bool) -> tuple[Tensor | None, Tensor | None]:
     return uniform(1, BATCH, FULL, seed=2), (uniform(BATCH, FULL, seed=3, grad=False) > 0.3).float().requires_grad_()
 
 
+def current(*, full: bool) -> Tensor:
+    """Currents as products leave them: of spikes, in bfloat16, or of real numbers."""
+    if full:
+        return uniform(BATCH, STEPS, FULL, seed=9, grad=False).bfloat16().transpose(0, 1).requires_grad_()
+    return uniform(STEPS, BATCH, FULL, seed=9)
+
+
+def heard(name: str, *, full: bool) -> tuple[object, ...]:
+    """What a layer hears, with its weights."""
+    if "dense" in name:
+        return (current(full=full),)
+    weight = blocked(INPUTS, seed=4)
+    shadow = ops.shadow(weight.detach()) if full else None
+    return *source(), weight, *((shadow,) if name != "readout" else ())
+
+
 def layer(name: str, *, full: bool, limit: int) -> Arguments:
     """The arguments of a layer of spiking neurons."""
-    # Each beside its shadow in bfloat16.
-    weights: list[Tensor | None] = [blocked(INPUTS, seed=4)]
-    if "dense" not in name:
-        weights.append(ops.shadow(blocked(INPUTS, seed=4).detach()) if full else None)
-    if "recurrent" in name:
-        inner = blocked(NEURONS, seed=5, rows=FULL)
-        weights += [inner, ops.shadow(inner.detach()) if full else None]
+    between = blocked(NEURONS, seed=5, rows=FULL)
+    inner = (between, ops.shadow(between.detach()) if full else None) if "recurrent" in name else ()
     bias = uniform(FULL, seed=6) if full else None
     parameters = torch.stack([spread(value, NEURONS) for value in (0.9, 1.0, 0.3)]).requires_grad_(full)
     numbers = (STEPS, NEURONS, equations(lif.neuron(), LEARNED if full else ()).text, SuperSpike().spec, limit, 7)
     return (
-        *source(dense="dense" in name),
-        *weights,
+        *heard(name, full=full),
+        *inner,
         bias,
         parameters,
         spread(-0.2, NEURONS),
@@ -84,7 +93,7 @@ def readout(name: str, *, full: bool) -> Arguments:
     bias, start = (uniform(FULL, seed=6), state(full=True)[0]) if full else (None, None)
     parameters = torch.stack([spread(0.9, NEURONS), spread(1.0, NEURONS)]).requires_grad_(full)
     neuron = equations(li.neuron(), LEARNED if full else ()).text
-    return *source(dense="dense" in name), blocked(INPUTS, seed=4), bias, parameters, start, NEURONS, STEPS, neuron
+    return *heard(name, full=full), bias, parameters, start, NEURONS, STEPS, neuron
 
 
 def arguments(name: str, *, full: bool, limit: int) -> Arguments:
@@ -93,7 +102,17 @@ def arguments(name: str, *, full: bool, limit: int) -> Arguments:
     if name == "shadow":
         return (blocked(INPUTS, seed=4).detach(),)
     if name == "product":
-        return *source(dense=False), blocked(INPUTS, seed=4)
+        return *source(), blocked(INPUTS, seed=4)
+    if name == "listed":
+        out = ops.feedforward_dense(*arguments("feedforward_dense", full=False, limit=0), False)
+        scanned, raster = ops.Scanned(*out[:-1]), out[-1].detach().requires_grad_()
+        return raster, scanned.spikes, scanned.near, len(scanned.slope)
+    if name == "currents":
+        x = uniform(STEPS, BATCH, INPUTS, seed=0, grad=False)
+        laid_out = x.transpose(0, 1).contiguous().transpose(0, 1) if full else x
+        return laid_out.requires_grad_(), blocked(INPUTS, seed=4), full
+    if name == "currents_of_spikes":
+        return *source(), blocked(INPUTS, seed=4), STEPS, full
     return readout(name, full=full) if "readout" in name else layer(name, full=full, limit=limit)
 
 
@@ -126,13 +145,16 @@ def test_operator(name: str, options: Options) -> None:
     torch.library.opcheck(operator(name), given)
 
 
-@pytest.mark.parametrize("want_input", [True, False], ids=["input", "no_input"])
+# The scans of the dense route have no other input than the currents, whose gradient is always wanted.
+BACKWARD = [(name, want) for name in OPERATORS if name not in WITHOUT_GRADIENT for want in (True, "dense" in name)]
+
+
+@pytest.mark.parametrize(("name", "want_input"), sorted(set(BACKWARD)))
 @all_options
-@pytest.mark.parametrize("name", [name for name in OPERATORS if name not in WITHOUT_GRADIENT])
 def test_backward(name: str, options: Options, want_input: bool) -> None:
     """On the arguments with which autograd itself calls it."""
     given = list(arguments(name, **options))
-    place = 0 if "dense" in name else 3
+    place = 0 if "dense" in name or name == "currents" else 3
     given[place] = given[place].detach().requires_grad_(want_input)  # type: ignore[attr-defined]
     backward = operator(f"{name}_backward")
     out = operator(name)(*given)

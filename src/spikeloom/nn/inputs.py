@@ -4,19 +4,22 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from spikeloom import ops
 from spikeloom.checks import require
+from spikeloom.nn.precision import bf16_wanted
 from spikeloom.ops.arrays import width
 from spikeloom.ops.choice import Route, choose
 from spikeloom.spikes import Spikes
 
 
-def checked(x: Spikes | Tensor, features: int, weight: Tensor) -> Spikes | Tensor:
-    """The input, with a binary tensor turned into spikes.
+def checked(x: Spikes | Tensor, features: int, weight: Tensor, *, dense: bool = False) -> Spikes | Tensor:
+    """The input, with a binary tensor turned into spikes unless the dense route is sure to take it.
 
     Args:
         x: what a layer was called with.
         features: the inputs that it has weights for.
         weight: of the layer.
+        dense: whether the layer takes the dense route, whatever comes.
 
     Raises:
         InputError: another number of inputs or dimensions, no step or no sample, ids of neurons that are not there, or
@@ -27,16 +30,25 @@ def checked(x: Spikes | Tensor, features: int, weight: Tensor) -> Spikes | Tenso
     if isinstance(x, Spikes):
         require(x.neurons == features, "input", f"{features} neurons, the layer's in_features", x.neurons)
         _check_not_empty(x.steps, x.batch)
-        check_ids(x)
+        if x.raster is None:  # else the ids are a layer's own, and perhaps not listed
+            check_ids(x)
         return x
     require(isinstance(x, Tensor), "input", "Spikes or a tensor [T, B, N]", type(x).__name__)
     wanted = f"a tensor [T, B, {features}]"
     require(x.dim() == 3 and x.shape[2] == features, "input", wanted, tuple(x.shape))
     _check_not_empty(*x.shape[:2])
-    if x.requires_grad or not bool(((x == 0) | (x == 1)).all()):
-        require(x.dtype == torch.float32, "input", "float32", x.dtype, "there is no kernel for it: call .float()")
+    known = x.dtype == torch.float32 or (x.dtype == torch.bfloat16 and bf16_wanted(x.device))
+    if known and (dense or x.requires_grad):
         return x
-    return Spikes.from_dense(x)
+    if x.requires_grad or not _is_binary(x):
+        require(known, "input", "float32", x.dtype, "there is no kernel for it: call .float()")
+        return x
+    return x.float() if dense else Spikes.from_dense(x)
+
+
+def _is_binary(x: Tensor) -> bool:
+    """Whether there are zeros and ones alone; a single row tells most inputs that are not."""
+    return all(bool(((part == 0) | (part == 1)).all()) for part in (x[0, 0], x))
 
 
 def _check_not_empty(steps: int, batch: int) -> None:
@@ -56,6 +68,11 @@ def check_ids(x: Spikes) -> None:
     require(bool(largest < x.neurons), "ids", f"neurons from 0 to {x.neurons - 1}", "some outside of it")
 
 
+def is_dense(sparse: bool | str, chosen: Route | None) -> bool:
+    """Whether a layer takes the dense route, whatever comes; the arguments are those of `route_for`."""
+    return sparse is False or (sparse == "auto" and chosen is not None and chosen.kept and not chosen.sparse)
+
+
 def route_for(x: Spikes | Tensor, *, sparse: bool | str, chosen: Route | None) -> Route:
     """The route for an input.
 
@@ -68,6 +85,10 @@ def route_for(x: Spikes | Tensor, *, sparse: bool | str, chosen: Route | None) -
         InputError: the sparse route is demanded for an input that is not binary.
     """
     if isinstance(x, Tensor):
+        if sparse == "auto" and chosen is not None and is_dense(sparse, chosen):
+            return chosen
+        if sparse is False:
+            return Route(False, "sparse=False was asked for")
         require(sparse is not True, "input", "Spikes or zeros and ones, as sparse=True demands", "real numbers")
         return Route(False, "the input is real-valued")
     if sparse != "auto":
@@ -75,7 +96,23 @@ def route_for(x: Spikes | Tensor, *, sparse: bool | str, chosen: Route | None) -
     if chosen is not None and chosen.kept:
         return chosen
     window = x.window if x.active.requires_grad else 0.0
-    return choose(activity=x.activity, window=window, lanes=width().lanes)
+    return choose(activity=x.activity, window=window, lanes=width().lanes, low=bf16_wanted(x.device))
+
+
+def currents_of(x: Spikes | Tensor, weight: Tensor) -> Tensor:
+    """The currents `[T, B, N]` of all steps by one dense product, in bfloat16 where torch's autocast asks for it.
+
+    Args:
+        x: the input.
+        weight: `[N / 64, I, 64]`.
+    """
+    low = bf16_wanted(weight.device)
+    if isinstance(x, Spikes) and x.raster is None:
+        rows = (x.ids, x.row_start, x.spike_count, x.active)
+        current: Tensor = ops.currents_of_spikes(*rows, weight, x.steps, low)
+    else:
+        current = ops.currents(x.raster if isinstance(x, Spikes) else x, weight, low)
+    return current
 
 
 def check_finite(layer: nn.Module, values: Tensor) -> None:

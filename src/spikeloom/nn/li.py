@@ -11,7 +11,7 @@ from spikeloom.neurons import li
 from spikeloom.nn import init
 from spikeloom.nn.blocked import Blocked
 from spikeloom.nn.dropout import checked_chance, drop, scaled
-from spikeloom.nn.inputs import check_finite, checked
+from spikeloom.nn.inputs import check_finite, checked, currents_of
 from spikeloom.nn.state import State
 from spikeloom.ops.arrays import padded
 from spikeloom.spikes import Spikes
@@ -72,8 +72,8 @@ class LI(Blocked):
         x = checked(x, self.in_features, self.weight)
         steps, batch = (x.steps, x.batch) if isinstance(x, Spikes) else x.shape[:2]
         x, kept = drop(x, state, chance=self.dropout, training=self.training)
+        weight = scaled(self.weight, chance=self.dropout, training=self.training)
         layer = (
-            scaled(self.weight, chance=self.dropout, training=self.training),
             self._padded_bias(),
             self._numbers(),
             self._start(state, batch),
@@ -81,10 +81,10 @@ class LI(Blocked):
             steps,
             self._equations,
         )
-        if isinstance(x, Spikes):
-            out, last_state, _ = ops.readout(x.ids, x.row_start, x.spike_count, x.active, *layer)
+        if isinstance(x, Spikes) and x.raster is None:
+            out, last_state, _ = ops.readout(x.ids, x.row_start, x.spike_count, x.active, weight, *layer)
         else:
-            out, last_state, _ = ops.readout_dense(x, *layer)
+            out, last_state, _ = ops.readout_dense(currents_of(x, weight), *layer)
         check_finite(self, last_state)
         return out, State((last_state[0, :, : self.out_features],), kept=kept)
 
@@ -93,7 +93,7 @@ class LI(Blocked):
         size = f"{self.in_features}-{self.out_features} LI readout"
         why = "few outputs: the sum of weight rows is small at any activity"
         keeps = ", ".join(f"every {name}" for name in self.keeps)
-        route = "sparse; dense for a real-valued input"
+        route = "sparse; dense after a dense layer or a real-valued input"
         return {"layer": size, "activity": "", "route": route, "why": why, "keeps": keeps or "nothing"}
 
     def extra_repr(self) -> str:

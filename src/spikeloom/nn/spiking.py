@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Collection
+from functools import partial
 from typing import Any
 
 import torch
@@ -15,7 +16,7 @@ from spikeloom.nn import init
 from spikeloom.nn.blocked import Blocked
 from spikeloom.nn.delay import checked_delay, delayed
 from spikeloom.nn.dropout import checked_chance, drop, scaled
-from spikeloom.nn.inputs import check_finite, checked, route_for
+from spikeloom.nn.inputs import check_finite, checked, currents_of, is_dense, route_for
 from spikeloom.nn.numbers import per_neuron
 from spikeloom.nn.precision import bf16_wanted
 from spikeloom.nn.state import State
@@ -116,6 +117,7 @@ class Spiking(Blocked):
         shape = (blocks_of(out_features), padded(out_features), BLOCK)
         self.recurrent_weight = nn.Parameter(torch.zeros(shape)) if recurrent is True else None
         self.route: Route | None = None
+        self._low = False
         self._counts, self._dropped, self._cells = torch.zeros(1), torch.zeros(1), 1
         init.uniform_(self)
 
@@ -132,7 +134,7 @@ class Spiking(Blocked):
         Raises:
             InputError: an input or a state that does not fit; NaN or infinite numbers in the membranes.
         """
-        x = checked(x, self.in_features, self.weight)
+        x = checked(x, self.in_features, self.weight, dense=is_dense(self.sparse, self.route))
         x, late = delayed(x, state, steps=self.delay)
         x, kept = drop(x, state, chance=self.dropout, training=self.training)
         self.route = route_for(x, sparse=self.sparse, chosen=self.route)
@@ -142,20 +144,49 @@ class Spiking(Blocked):
         seed = int(torch.randint(2**62, ())) if self.limit else 0
         settings = (steps, self.out_features, self._equations, self.surrogate.spec, self.limit, seed)
         weight = scaled(self.weight, chance=self.dropout, training=self.training)
-        layer = (*self._weights(weight), self._padded_bias(), self._numbers(), self._depth(), values, spike)
-        if self.route.sparse:
-            assert isinstance(x, Spikes)
-            operator = ops.feedforward if self.recurrent_weight is None else ops.recurrent
-            out = operator(x.ids, x.row_start, x.spike_count, x.active, *layer, *settings)
-        else:
-            operator = ops.feedforward_dense if self.recurrent_weight is None else ops.recurrent_dense
-            out = operator(x.dense() if isinstance(x, Spikes) else x, *layer, *settings)
-        active, ids, row_start, spike_count, last_state, last_spike, dropped = out[:7]
-        self._counts, self._dropped, self._cells = spike_count, dropped, steps * batch * self.out_features
+        layer = (self._padded_bias(), self._numbers(), self._depth(), values, spike, *settings)
+        self._low = bf16_wanted(weight.device)
+        # What follows a dense layer most often is one too: no ids are listed before they are asked for.
+        wants_ids = self.route.sparse or self.recurrent_weight is not None or torch.compiler.is_compiling()
+        unlisted = not wants_ids and not self.limit
+        out = (
+            self._sparse(x, weight, layer) if self.route.sparse else self._dense(x, weight, layer, listed=not unlisted)
+        )
+        scanned = ops.Scanned(*out[: len(ops.Scanned._fields)])
+        counts, last_state, last_spike = scanned.spike_count, scanned.last_state, scanned.last_spike
+        self._counts, self._dropped, self._cells = counts, scanned.dropped, steps * batch * self.out_features
         check_finite(self, last_state)
-        spikes = Spikes(ids, row_start, spike_count, active, steps, batch, self.out_features)
+        if unlisted:
+            lists = partial(ops.listed, out[-1], scanned.spikes, scanned.near, len(scanned.slope))
+            spikes = Spikes.unlisted(out[-1], counts, lists, steps=steps, neurons=self.out_features)
+        else:
+            rows = (scanned.ids, scanned.row_start, counts, scanned.active)
+            spikes = Spikes(*rows, steps, batch, self.out_features)
+            if len(out) > len(scanned) and not self.limit:
+                # A compiled network takes the same products as another one.
+                object.__setattr__(spikes, "raster", out[-1])
         there = slice(0, self.out_features)
         return spikes, State(tuple(value[:, there] for value in last_state), last_spike[:, there], kept, late)
+
+    def _sparse(self, x: Spikes | Tensor, weight: Tensor, layer: tuple[Any, ...]) -> tuple[Tensor, ...]:
+        assert isinstance(x, Spikes)
+        rows = (x.ids, x.row_start, x.spike_count, x.active)
+        operator = ops.feedforward if self.recurrent_weight is None else ops.recurrent
+        return operator(*rows, *self._shadowed(weight), *self._inner(), *layer)  # type: ignore[no-any-return]
+
+    def _dense(self, x: Spikes | Tensor, weight: Tensor, layer: tuple[Any, ...], *, listed: bool) -> tuple[Tensor, ...]:
+        current = currents_of(x, weight)
+        if self.recurrent_weight is not None:
+            return ops.recurrent_dense(current, *self._inner(), *layer)  # type: ignore[no-any-return]
+        return ops.feedforward_dense(current, *layer, listed)  # type: ignore[no-any-return]
+
+    def _inner(self) -> tuple[Tensor | None, ...]:
+        """The weights between the neurons as operators take them, if there are any."""
+        return () if self.recurrent_weight is None else self._shadowed(self.recurrent_weight)
+
+    def _shadowed(self, weight: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Weights that are gathered, beside their shadow in bfloat16 or None."""
+        return weight, ops.shadow(weight.detach()) if self._low else None
 
     @property
     def limit(self) -> int:
@@ -205,7 +236,8 @@ class Spiking(Blocked):
         if self.route is None:
             return {"layer": size, "activity": "", "route": "undecided", "why": "no batch has come yet", "keeps": kept}
         inner = ", sparse between the neurons" if self.recurrent_weight is not None and not self.route.sparse else ""
-        route = f"sparse, {width().lanes} lanes" if self.route.sparse else f"dense product, {width().lanes}-lane scan"
+        lanes, of = width().lanes, " in bfloat16" if self._low else ""
+        route = f"sparse{of}, {lanes} lanes" if self.route.sparse else f"dense product{of}, {lanes}-lane scan"
         return {
             "layer": size,
             "activity": f"{self.last_activity:.2%}",
@@ -217,15 +249,6 @@ class Spiking(Blocked):
     def extra_repr(self) -> str:
         learned = f", learn={self.learned}" if self.learned else ""
         return f"{self.in_features}, {self.out_features}, neuron={self.kind}{learned}"
-
-    def _weights(self, weight: Tensor) -> tuple[Tensor | None, ...]:
-        """The weights as the operators take them: those that are gathered beside their shadow in bfloat16, or None."""
-        assert self.route is not None
-        gathered = [weight] if self.route.sparse else []
-        gathered += [] if self.recurrent_weight is None else [self.recurrent_weight]
-        bf16 = bf16_wanted(weight.device)
-        pairs = [(w, ops.shadow(w.detach()) if bf16 else None) for w in gathered]
-        return *(() if self.route.sparse else (weight,)), *(w for pair in pairs for w in pair)
 
     def _check_names(self) -> None:
         """Raise where a parameter of the neuron has the name of something of the layer's."""

@@ -201,7 +201,7 @@ def fake_gradients(weight, parameters, batch, neuron):
 
 def save_scanned(context, inputs, outputs, *, first):
     """Save the tensors `first`, how many they are, what `Record` lists, and the layer's sizes."""
-    scanned = Scanned(*outputs)
+    scanned = Scanned(*outputs[: len(Scanned._fields)])
     context.set_materialize_grads(False)
     bias, (state, spike, steps, neurons, neuron) = inputs[-11], inputs[-8:-3]
     given = (bias is not None, bool(from_text(neuron).learned), state is not None, spike is not None)

@@ -11,6 +11,7 @@ from spikeloom.ops.arrays import (
     BLOCK,
     array,
     block_parts,
+    blocks_of,
     chunk_bounds,
     flat,
     kernels,
@@ -19,18 +20,16 @@ from spikeloom.ops.arrays import (
     unsigned,
     width,
 )
-from spikeloom.ops.dense import by_rows, by_steps, currents, input_gradient, stored, weight_gradient
+from spikeloom.ops.dense import layout_of, room_for, stored, written
 from spikeloom.ops.feedforward import fake_gradients
+from spikeloom.ops.feedforward_dense import fake_current_gradients
 from spikeloom.ops.scans import Layer, added_up, given, scattered
 
-_LAYER = "Tensor weight, Tensor? bias, Tensor parameters, Tensor? state, int outputs, int steps, str neuron"
-_SAVED = (
-    "Tensor weight, Tensor parameters, Tensor history, Tensor? d_out, Tensor? d_last_state, int outputs, int steps, "
-    "str neuron"
-)
+_LAYER = "Tensor? bias, Tensor parameters, Tensor? state, int outputs, int steps, str neuron"
+_SAVED = "Tensor parameters, Tensor history, Tensor? d_out, Tensor? d_last_state, int outputs, int steps, str neuron"
 _SPIKES = "Tensor ids, Tensor row_start, Tensor spike_count"
 _OUT = "(Tensor out, Tensor last_state, Tensor history)"
-_GRADIENTS = "(Tensor d_input, Tensor d_weight, Tensor d_bias, Tensor d_parameters, Tensor d_state)"
+_GRADIENTS = "Tensor d_bias, Tensor d_parameters, Tensor d_state)"
 
 
 def _forward(source: Any, layer: Layer, state: Tensor | None, batch: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -94,7 +93,10 @@ def _run_backward(
 
 
 @torch.library.custom_op(
-    "spikeloom::readout", mutates_args=(), device_types="cpu", schema=f"({_SPIKES}, Tensor active, {_LAYER}) -> {_OUT}"
+    "spikeloom::readout",
+    mutates_args=(),
+    device_types="cpu",
+    schema=f"({_SPIKES}, Tensor active, Tensor weight, {_LAYER}) -> {_OUT}",
 )
 def readout(ids, row_start, spike_count, active, weight, bias, parameters, state, outputs, steps, neuron):
     """Currents from the rows of the inputs' ids, then the neurons' scan.
@@ -123,19 +125,19 @@ def readout(ids, row_start, spike_count, active, weight, bias, parameters, state
 
 
 @torch.library.custom_op(
-    "spikeloom::readout_dense", mutates_args=(), device_types="cpu", schema=f"(Tensor x, {_LAYER}) -> {_OUT}"
+    "spikeloom::readout_dense", mutates_args=(), device_types="cpu", schema=f"(Tensor current, {_LAYER}) -> {_OUT}"
 )
-def readout_dense(x, weight, bias, parameters, state, outputs, steps, neuron):
-    """As `readout`, for a dense input `x` `[T, B, I]` of any real numbers."""
-    source = kernels("sources").Stored(*stored(currents(by_rows(x), weight, bias)))
-    return _forward(source, Layer(neuron, outputs, steps, parameters, parameters), state, x.shape[1])
+def readout_dense(current, bias, parameters, state, outputs, steps, neuron):
+    """As `readout`, for the currents `[T, B, N]` that `ops.currents` or `ops.currents_of_spikes` gives."""
+    source = kernels("sources").Stored(*stored(current, bias))
+    return _forward(source, Layer(neuron, outputs, steps, parameters, parameters), state, current.shape[1])
 
 
 @torch.library.custom_op(
     "spikeloom::readout_backward",
     mutates_args=(),
     device_types="cpu",
-    schema=f"({_SPIKES}, {_SAVED}, bool want_input) -> {_GRADIENTS}",
+    schema=f"({_SPIKES}, Tensor weight, {_SAVED}, bool want_input) -> (Tensor d_input, Tensor d_weight, {_GRADIENTS}",
 )
 def readout_backward(
     ids, row_start, spike_count, weight, parameters, history, d_out, d_last_state, outputs, steps, neuron, want_input
@@ -155,17 +157,14 @@ def readout_backward(
     "spikeloom::readout_dense_backward",
     mutates_args=(),
     device_types="cpu",
-    schema=f"(Tensor x, {_SAVED}, bool want_input) -> {_GRADIENTS}",
+    schema=f"({_SAVED}, int batch, bool low, bool by_sample) -> (Tensor d_current, {_GRADIENTS}",
 )
-def readout_dense_backward(x, weight, parameters, history, d_out, d_last_state, outputs, steps, neuron, want_input):
-    """The gradients of `readout_dense`."""
-    rows = by_rows(x)
-    d_current = weight.new_empty(rows.shape[0], parameters.shape[1])
-    sink = kernels("sources").Written(*stored(d_current))
-    layer = Layer(neuron, outputs, steps, parameters, parameters)
-    others = _run_backward(sink, layer, history, d_out, d_last_state, batch=x.shape[1], parts=weight.shape[0])
-    d_input = by_steps(input_gradient(d_current, weight), steps) if want_input else x.new_empty(0)
-    return d_input, weight_gradient(rows, d_current, weight), *others
+def readout_dense_backward(parameters, history, d_out, d_last_state, outputs, steps, neuron, batch, low, by_sample):
+    """The gradients of `readout_dense`; those by the currents come in the number type and layout of these."""
+    d_current = room_for(steps, batch, parameters.shape[1], low, by_sample)
+    sink, layer = kernels("sources").Written(*written(d_current)), Layer(neuron, outputs, steps, parameters, parameters)
+    parts = blocks_of(outputs)
+    return d_current, *_run_backward(sink, layer, history, d_out, d_last_state, batch=batch, parts=parts)
 
 
 def _fake_out(parameters, batch, outputs, steps, neuron):
@@ -188,8 +187,8 @@ def _fake(ids, row_start, spike_count, active, weight, bias, parameters, state, 
 
 
 @readout_dense.register_fake
-def _fake_dense(x, weight, bias, parameters, state, outputs, steps, neuron):
-    return _fake_out(parameters, x.shape[1], outputs, steps, neuron)
+def _fake_dense(current, bias, parameters, state, outputs, steps, neuron):
+    return _fake_out(parameters, current.shape[1], outputs, steps, neuron)
 
 
 @readout_backward.register_fake
@@ -201,43 +200,45 @@ def _fake_backward(
 
 
 @readout_dense_backward.register_fake
-def _fake_dense_backward(x, weight, parameters, history, d_out, d_last_state, outputs, steps, neuron, want_input):
-    d_input = x.new_empty(x.shape if want_input else (0,))
-    return (d_input, *_fake_gradients(weight, parameters, x.shape[1], neuron))
+def _fake_dense_backward(parameters, history, d_out, d_last_state, outputs, steps, neuron, batch, low, by_sample):
+    *gradients, _ = fake_current_gradients(parameters, batch, steps, neuron, low, by_sample)
+    return tuple(gradients)
 
 
-def _save(ctx, first, output, weight, bias, parameters, state, *sizes):
+def _save(ctx, first, output, bias, parameters, state, *sizes):
     ctx.set_materialize_grads(False)
     learned = bool(from_text(sizes[-1]).learned)
     ctx.given, ctx.sizes = (bias is not None, learned, state is not None), sizes
-    ctx.save_for_backward(*first, weight, parameters, output[2])
+    ctx.save_for_backward(*first, parameters, output[2])
     ctx.mark_non_differentiable(output[2])
 
 
 def _setup(ctx, inputs, output):
-    _save(ctx, inputs[:3], output, *inputs[4:])
+    ids, row_start, spike_count, _, weight, *layer = inputs
+    _save(ctx, (ids, row_start, spike_count, weight), output, *layer)
 
 
 def _setup_dense(ctx, inputs, output):
-    _save(ctx, inputs[:1], output, *inputs[1:])
+    current, *layer = inputs
+    ctx.layout = (current.shape[1], *layout_of(current))
+    _save(ctx, (), output, *layer)
 
 
-def _given_only(ctx, d_weight, d_bias, d_parameters, d_state):
+def _given_only(ctx, d_bias, d_parameters, d_state):
     bias, learned, state = ctx.given
     numbers = (d_bias if bias else None, d_parameters if learned else None, d_state if state else None)
-    return d_weight, *numbers, None, None, None
+    return *numbers, None, None, None
 
 
 def _backward(ctx, d_out, d_last_state, _):
     want_input = ctx.needs_input_grad[3]
-    d_input, *others = readout_backward(*ctx.saved_tensors, d_out, d_last_state, *ctx.sizes, want_input)
-    return None, None, None, d_input if want_input else None, *_given_only(ctx, *others)
+    d_input, d_weight, *others = readout_backward(*ctx.saved_tensors, d_out, d_last_state, *ctx.sizes, want_input)
+    return None, None, None, d_input if want_input else None, d_weight, *_given_only(ctx, *others)
 
 
 def _backward_dense(ctx, d_out, d_last_state, _):
-    want_input = ctx.needs_input_grad[0]
-    d_input, *others = readout_dense_backward(*ctx.saved_tensors, d_out, d_last_state, *ctx.sizes, want_input)
-    return d_input if want_input else None, *_given_only(ctx, *others)
+    d_current, *others = readout_dense_backward(*ctx.saved_tensors, d_out, d_last_state, *ctx.sizes, *ctx.layout)
+    return d_current, *_given_only(ctx, *others)
 
 
 readout.register_autograd(_backward, setup_context=_setup)

@@ -22,37 +22,33 @@ from spikeloom.ops.arrays import (
     width,
     zeros,
 )
-from spikeloom.ops.dense import as_weights, by_rows, by_steps, columns, currents, stored
 from spikeloom.ops.feedforward import SCANNED, fake_gradients, fake_scanned, given_only, save_scanned
 from spikeloom.ops.leave import Margins
 from spikeloom.ops.pool import recycled
-from spikeloom.ops.scans import Layer, Record, Scanned, Upstream, added_up, columns_room, empty_words, scanned, weights
+from spikeloom.ops.scans import Layer, Record, Scanned, Upstream, added_up, empty_words, scanned, weights
 from spikeloom.ops.together import Together, cut, stretch_of, team, together
 
 CURRENT_ROWS = 2048
 """So many rows of a block's currents are summed ahead of the neurons, so that a block's weights are read once."""
 
 _SPIKES = "Tensor ids, Tensor row_start, Tensor spike_count"
-_LAYER = (
+LAYER = (
     "Tensor recurrent, Tensor? recurrent_shadow, Tensor? bias, Tensor parameters, Tensor depth, Tensor? state, "
     "Tensor? spike, "
     "int steps, int neurons, str neuron, str surrogate, int limit, int seed"
 )
-_SAVED = (
+SAVED = (
     "Tensor recurrent, Tensor? recurrent_shadow, Tensor parameters, Tensor[] record, Tensor? first_spike, "
-    "Tensor? d_active, Tensor? d_last_state, Tensor? d_last_spike, int steps, int neurons, str neuron, bool want_input"
+    "Tensor? d_active, Tensor? d_last_state, Tensor? d_last_spike, int steps, int neurons, str neuron"
 )
-_GRADIENTS = (
-    "(Tensor d_input, Tensor d_weight, Tensor d_bias, Tensor d_parameters, Tensor d_state, Tensor d_spike, "
-    "Tensor d_recurrent)"
-)
+GRADIENTS = "Tensor d_bias, Tensor d_parameters, Tensor d_state, Tensor d_spike, Tensor d_recurrent)"
 
 
 @torch.library.custom_op(
     "spikeloom::recurrent",
     mutates_args=(),
     device_types="cpu",
-    schema=f"({_SPIKES}, Tensor active, Tensor weight, Tensor? shadow, {_LAYER}) -> {SCANNED}",
+    schema=f"({_SPIKES}, Tensor active, Tensor weight, Tensor? shadow, {LAYER}) -> {SCANNED}",
 )
 def recurrent(
     ids,
@@ -85,40 +81,10 @@ def recurrent(
         weights(weight, shadow), weight.shape[1], flat(bias), unsigned(ids), unsigned(row_start), unsigned(spike_count)
     )
     order = together(weight.shape[0], spike_count.shape[0] // steps, steps, dense=False)
-    return tuple(_forward(source, weights(recurrent, recurrent_shadow), layer, state, spike, order))
+    return tuple(scan_recurrent(source, weights(recurrent, recurrent_shadow), layer, state, spike, order))
 
 
-@torch.library.custom_op(
-    "spikeloom::recurrent_dense",
-    mutates_args=(),
-    device_types="cpu",
-    schema=f"(Tensor x, Tensor weight, {_LAYER}) -> {SCANNED}",
-)
-def recurrent_dense(
-    x,
-    weight,
-    recurrent,
-    recurrent_shadow,
-    bias,
-    parameters,
-    depth,
-    state,
-    spike,
-    steps,
-    neurons,
-    neuron,
-    surrogate,
-    limit,
-    seed,
-):
-    """As `recurrent`, for a dense input `x` `[T, B, I]`: its product is dense, that between the neurons sparse."""
-    layer = Layer(neuron, neurons, steps, parameters, depth, surrogate, limit, seed)
-    source = kernels("sources").Stored(*stored(currents(by_rows(x), weight, bias)))
-    order = together(weight.shape[0], x.shape[1], steps, dense=True)
-    return tuple(_forward(source, weights(recurrent, recurrent_shadow), layer, state, spike, order))
-
-
-def _forward(
+def scan_recurrent(
     source: Any,
     recurrent: np.ndarray,
     layer: Layer,
@@ -126,6 +92,16 @@ def _forward(
     spike: Tensor | None,
     order: Together,
 ) -> Scanned:
+    """Run the neurons, which hear each other, on a source of currents.
+
+    Args:
+        source: of the currents from outside.
+        recurrent: flat `[N / 64, N, 64]`, what the gathers read.
+        layer: its sizes and numbers.
+        state: `[S, B, N]` before the first step, None for zeros.
+        spike: `[B, N]`, the spikes before the first step, None for none.
+        order: in which samples and blocks are taken.
+    """
     batch, steps = order.batch, layer.steps
     state = layer.start(batch) if state is None else state
     spikes, near = empty_words(layer.neurons, batch * steps)
@@ -180,7 +156,8 @@ def _room(samples: int, stretch: int, summed: bool, layer: Layer) -> Any:
     "spikeloom::recurrent_backward",
     mutates_args=(),
     device_types="cpu",
-    schema=f"({_SPIKES}, Tensor weight, Tensor? shadow, {_SAVED}) -> {_GRADIENTS}",
+    schema=f"({_SPIKES}, Tensor weight, Tensor? shadow, {SAVED}, bool want_input) -> "
+    f"(Tensor d_input, Tensor d_weight, {GRADIENTS}",
 )
 def recurrent_backward(
     ids,
@@ -225,52 +202,6 @@ def recurrent_backward(
     return added_up(d_input), d_weight, *adjoint.gradients()
 
 
-@torch.library.custom_op(
-    "spikeloom::recurrent_dense_backward",
-    mutates_args=(),
-    device_types="cpu",
-    schema=f"(Tensor x, Tensor weight, {_SAVED}) -> {_GRADIENTS}",
-)
-def recurrent_dense_backward(
-    x,
-    weight,
-    recurrent,
-    recurrent_shadow,
-    parameters,
-    record,
-    first_spike,
-    d_active,
-    d_last_state,
-    d_last_spike,
-    steps,
-    neurons,
-    neuron,
-    want_input,
-):
-    """The gradients of `recurrent_dense`."""
-    rows, blocks = by_rows(x), weight.shape[0]
-    order = together(blocks, x.shape[1], steps, dense=True)
-    d_columns, d_rows = zeros(rows.shape[1], parameters.shape[1]), torch.empty_like(rows if want_input else rows[:0])
-    none, few, row_start = np.empty(0, np.uint32), np.empty(0, np.float32), np.zeros(1, np.uint64)
-    d_input = np.empty((1, 0), np.float32)
-    outside = kernels("adjoint").Input(none, row_start, none, few, few, columns_room(1, 0, 0), d_input)
-    layer = Layer(neuron, neurons, steps, parameters, parameters)
-    saved = Record(*record)._replace(first_spike=first_spike)
-    adjoint = Adjoint(
-        layer, saved, Upstream(d_active, d_last_state, d_last_spike), (recurrent, recurrent_shadow), order
-    )
-    for group, (first, end) in enumerate(order.bounds()):
-        table = np.empty((blocks, steps, end - first, BLOCK), np.float32)
-        adjoint.run(outside, group, parts=blocks, table=table)
-        part = slice(first * steps, end * steps)
-        d_part = torch.from_numpy(table).permute(2, 1, 0, 3).reshape((end - first) * steps, -1)  # [b * T, N]
-        d_columns.addmm_(rows[part].T, d_part)
-        if want_input:
-            torch.mm(d_part, columns(weight).T, out=d_rows[part])
-    d_weight = as_weights(d_columns, weight)
-    return by_steps(d_rows, steps) if want_input else d_rows, d_weight, *adjoint.gradients()
-
-
 @recurrent.register_fake
 def _fake(
     ids,
@@ -294,32 +225,10 @@ def _fake(
     seed,
 ):
     order = together(weight.shape[0], spike_count.shape[0] // steps, steps, dense=False)
-    return _fake_recurrent(parameters, order, steps, neurons, neuron, limit)
+    return fake_recurrent(parameters, order, steps, neurons, neuron, limit)
 
 
-@recurrent_dense.register_fake
-def _fake_dense(
-    x,
-    weight,
-    recurrent,
-    recurrent_shadow,
-    bias,
-    parameters,
-    depth,
-    state,
-    spike,
-    steps,
-    neurons,
-    neuron,
-    surrogate,
-    limit,
-    seed,
-):
-    order = together(weight.shape[0], x.shape[1], steps, dense=True)
-    return _fake_recurrent(parameters, order, steps, neurons, neuron, limit)
-
-
-def _fake_recurrent(parameters: Tensor, order: Together, *sizes: Any) -> tuple[Tensor, ...]:
+def fake_recurrent(parameters: Tensor, order: Together, *sizes: Any) -> tuple[Tensor, ...]:
     *others, _, history = fake_scanned(parameters, order.batch, *sizes)
     return *others, parameters.new_empty(order.groups * order.units, dtype=torch.int64), history
 
@@ -352,38 +261,12 @@ def _fake_backward(
     )
 
 
-@recurrent_dense_backward.register_fake
-def _fake_dense_backward(
-    x,
-    weight,
-    recurrent,
-    recurrent_shadow,
-    parameters,
-    record,
-    first_spike,
-    d_active,
-    d_last_state,
-    d_last_spike,
-    steps,
-    neurons,
-    neuron,
-    want_input,
-):
-    d_input = x.new_empty(x.shape if want_input else (0, x.shape[2]))
-    return d_input, *fake_gradients(weight, parameters, x.shape[1], neuron), torch.empty_like(recurrent)
-
-
 def _setup(ctx, inputs, output):
     ids, row_start, spike_count, _, *weights, _, parameters = inputs[:10]
     save_scanned(ctx, inputs, output, first=(ids, row_start, spike_count, *weights, parameters))
 
 
-def _setup_dense(ctx, inputs, output):
-    x, *weights, _, parameters = inputs[:6]
-    save_scanned(ctx, inputs, output, first=(x, *weights, parameters))
-
-
-def _backward_sparse(ctx, *upstream):
+def _backward(ctx, *upstream):
     *first, parameters = ctx.saved_tensors[:8]
     *record, first_spike = ctx.saved_tensors[8:]
     want = ctx.needs_input_grad[3]
@@ -394,15 +277,4 @@ def _backward_sparse(ctx, *upstream):
     return None, None, None, d_input if want else None, *given_only(ctx, d_weights, *d_others)
 
 
-def _backward_dense(ctx, *upstream):
-    *first, parameters = ctx.saved_tensors[:5]
-    *record, first_spike = ctx.saved_tensors[5:]
-    want = ctx.needs_input_grad[0]
-    d_input, d_weight, *d_others, d_recurrent = recurrent_dense_backward(
-        *first, parameters, record, first_spike, upstream[0], *upstream[4:6], *ctx.sizes, want
-    )
-    return d_input if want else None, *given_only(ctx, (d_weight, d_recurrent, None), *d_others)
-
-
-recurrent.register_autograd(_backward_sparse, setup_context=_setup)
-recurrent_dense.register_autograd(_backward_dense, setup_context=_setup_dense)
+recurrent.register_autograd(_backward, setup_context=_setup)

@@ -26,8 +26,9 @@ from spikeloom.ops.arrays import (
     width,
     zeros,
 )
-from spikeloom.ops.leave import Margins, leave
+from spikeloom.ops.leave import Margins, leave, unlisted
 from spikeloom.ops.pool import recycled
+from spikeloom.ops.rooms import pooled
 
 SMALL_SUM = 1 << 18
 """So many numbers are added up in about 40 microseconds."""
@@ -69,8 +70,8 @@ class Layer:
     def history(self, batch: int) -> Tensor:
         """Room for what the neurons keep for their backward pass, `[K, B * T, N]`."""
         shape = (len(self.equations.kept), batch * self.steps, self.parameters.shape[1])
-        # NumPy asks for huge pages, torch does not: 85 MB of these cost a step 20 ms instead of 36.
-        return torch.from_numpy(room(*shape))
+        # On huge pages, 85 MB of these cost a step 20 ms instead of 36.
+        return pooled(*shape)
 
     def by_parameter(self, d_learned: Tensor) -> Tensor:
         """The gradients by all parameters `[P, N]`, of those by the learned ones `[L, N]`; zeros for the others."""
@@ -110,7 +111,16 @@ def last_spikes(spikes: Tensor, steps: int) -> Tensor:
     return torch.from_numpy(bits.astype(np.float32))
 
 
-def scan_forward(source: Any, layer: Layer, state: Tensor | None, spike: Tensor | None, *, batch: int) -> Scanned:
+def scan_forward(
+    source: Any,
+    layer: Layer,
+    state: Tensor | None,
+    spike: Tensor | None,
+    *,
+    batch: int,
+    raster: Any = None,
+    listed: bool = True,
+) -> Scanned:
     """Run the neurons on a source of currents.
 
     Args:
@@ -119,13 +129,15 @@ def scan_forward(source: Any, layer: Layer, state: Tensor | None, spike: Tensor 
         state: `[S, B, N]` before the first step, None for zeros.
         spike: `[B, N]`, the spikes before the first step, None for none.
         batch: B.
+        raster: a sink for the spikes as zeros and ones; None for none.
+        listed: whether to list ids.
     """
     blocks = blocks_of(layer.neurons)
     state = layer.start(batch) if state is None else state
     rows, groups = batch * layer.steps, sample_groups(blocks, batch)
     spikes, near = empty_words(layer.neurons, rows)
     # Room for the worst case: what is not written takes no memory.
-    margins = torch.empty(blocks, (rows + groups) * BLOCK)
+    margins = array(pooled(blocks, (rows + groups) * BLOCK))
     entries = np.empty((blocks, batch), np.int64)
     last_state, history = torch.empty_like(state), layer.history(batch)
     run(
@@ -143,17 +155,18 @@ def scan_forward(source: Any, layer: Layer, state: Tensor | None, spike: Tensor 
         groups,
         unsigned(spikes),
         unsigned(near),
-        array(margins),
+        margins,
         entries,
         array(last_state),
         array(history),
+        raster or kernels("sources").Nowhere(),
     )
     entry_end = np.cumsum(entries.reshape(-1)).reshape(blocks, batch)
     firsts = np.arange(groups) * batch // groups
     start = np.ascontiguousarray((entry_end - entries)[:, firsts])
     end = np.ascontiguousarray(entry_end[:, np.append(firsts[1:], batch) - 1])
-    packed = Margins(array(margins), (firsts * layer.steps + np.arange(groups)) * BLOCK, start, end)
-    return scanned(layer, spikes, near, last_state, packed, entry_end, history)
+    packed = Margins(margins, (firsts * layer.steps + np.arange(groups)) * BLOCK, start, end)
+    return scanned(layer, spikes, near, last_state, packed, entry_end, history, listed=listed)
 
 
 def scanned(
@@ -164,9 +177,14 @@ def scanned(
     margins: Margins,
     entry_end: np.ndarray,
     history: Tensor,
+    *,
+    listed: bool = True,
 ) -> Scanned:
     """What a scan leaves, from the bits, states and margins that it wrote."""
-    left = leave(spikes, near, margins, layer.surrogate, limit=layer.limit, seed=layer.seed)
+    if listed:
+        left = leave(spikes, near, margins, layer.surrogate, limit=layer.limit, seed=layer.seed)
+    else:
+        left = unlisted(spikes, near, margins, layer.surrogate)
     return Scanned(
         left.active,
         left.ids,
@@ -204,6 +222,8 @@ class Upstream(NamedTuple):
     active: Tensor | None
     last_state: Tensor | None
     last_spike: Tensor | None
+    raster: Any = None
+    """By zeros and ones, as `sources.Written`."""
 
 
 def scattered(
@@ -275,9 +295,8 @@ def scan_backward(sink: Any, layer: Layer, record: Record, upstream: Upstream, *
     d_last_state = given(upstream.last_state, equations.states, batch, neurons)
     d_last_spike = given(upstream.last_spike, batch, neurons)
     chunks, entries = len(bounds) - 1, record.slope.shape[0]
-    none = upstream.active is None
-    d_active = np.empty(0, np.float32) if none else array(upstream.active.contiguous())
-    d_entry = np.zeros(entries, np.float32) if none else np.empty(entries, np.float32)
+    d_active = np.empty(0, np.float32) if upstream.active is None else array(upstream.active.contiguous())
+    d_entry = array(pooled(entries if len(d_active) else 0))
     d_bias, d_learned = torch.empty(chunks, neurons), torch.empty(chunks, len(equations.learned), neurons)
     d_state, d_spike = torch.empty(equations.states, batch, neurons), torch.empty(batch, neurons)
     run(
@@ -297,6 +316,7 @@ def scan_backward(sink: Any, layer: Layer, record: Record, upstream: Upstream, *
         array(record.history),
         d_active,
         d_entry,
+        upstream.raster or kernels("sources").Nowhere(),
         array(d_last_state),
         array(d_last_spike),
         layer.steps,

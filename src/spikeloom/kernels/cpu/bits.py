@@ -42,6 +42,37 @@ def trailing_zeros(typing, bits):
 
 
 @intrinsic
+def prefetch(typing, array, index):
+    """Ask for the cache line of `array[index]`, into the second level."""
+
+    def generate(context, builder, signature, arguments):
+        at = at_index(context, builder, signature, arguments, 1)
+        first = context.make_array(array)(context, builder, arguments[0]).data
+        pointer = builder.bitcast(builder.gep(first, [at]), _I8.as_pointer())
+        read, second_level, data = _I32(0), _I32(2), _I32(1)
+        call(builder, "llvm.prefetch.p0", ir.VoidType(), [pointer, read, second_level, data])
+        return context.get_dummy_value()
+
+    return types.none(array, index), generate
+
+
+@intrinsic
+def fetch(typing, array, index):
+    """Ask for the cache lines of a block of a flat array, which is loaded some hundred nanoseconds later."""
+
+    def generate(context, builder, signature, arguments):
+        at = at_index(context, builder, signature, arguments, 1)
+        first = builder.gep(context.make_array(array)(context, builder, arguments[0]).data, [at])
+        for line in range(0, BLOCK, 512 // array.dtype.bitwidth):
+            pointer = builder.bitcast(builder.gep(first, [_I64(line)]), _I8.as_pointer())
+            # To read, of data, into all levels of cache.
+            call(builder, "llvm.prefetch.p0", ir.VoidType(), [pointer, _I32(0), _I32(3), _I32(1)])
+        return context.get_dummy_value()
+
+    return types.none(array, index), generate
+
+
+@intrinsic
 def take_next(typing, counter):
     """The number in a one-element int64 array, which goes up by one; no two threads get the same."""
 

@@ -32,6 +32,7 @@ from spikeloom.kernels.cpu.rows import to_blocks
 from spikeloom.kernels.cpu.simd import BLOCK, add, at_least, full, heaviside, load, multiply, select, store
 from spikeloom.kernels.cpu.sources import (
     absorb,
+    add_painted,
     approach,
     clear,
     current,
@@ -39,6 +40,7 @@ from spikeloom.kernels.cpu.sources import (
     endings,
     list_chunk,
     lists,
+    paint,
     settle,
     table,
 )
@@ -66,6 +68,7 @@ def forward(
     entries,
     last_state,
     history,
+    raster,
 ):
     """Run all blocks forward; a task is one block and one group of samples.
 
@@ -89,6 +92,7 @@ def forward(
         entries: [N / 64, B] int64, written: how many of them each sample has.
         last_state: [S, B, N] float32, written.
         history: [K, B * T, N] float32, written: what the neuron keeps of each step for its backward pass.
+        raster: a sink for the spikes as zeros and ones.
     """
     control = flush_denormals()
     blocks, neurons = spikes.shape[0], parameters.shape[1]
@@ -99,7 +103,7 @@ def forward(
         _forward_block(
             width, neuron, source, parameters.ravel(), depth, valid[k], state.ravel(), first_spike[k], steps, batch,
             batch * group // groups, batch * (group + 1) // groups, group,
-            spikes[k], near[k], margins[k], entries[k], last_state.ravel(), history.ravel(), k, neurons,
+            spikes[k], near[k], margins[k], entries[k], last_state.ravel(), history.ravel(), raster, k, neurons,
         )  # fmt: skip
         task = take_next(counter)
     restore_denormals(control)
@@ -108,7 +112,7 @@ def forward(
 @inlined
 def _forward_block(
     width, neuron, source, parameters, depth, valid, state, first_spike, steps, batch, first_sample, end_sample, group,
-    spikes, near, margins, entries, last_state, history, k, neurons,
+    spikes, near, margins, entries, last_state, history, raster, k, neurons,
 ):  # fmt: skip
     zero, one = full(width, _ZERO), full(width, _ONE)
     at = k * BLOCK
@@ -127,6 +131,7 @@ def _forward_block(
             inside = at_least(margin, edge) & valid
             spikes[r] = at_least(margin, zero) & valid
             near[r] = inside
+            paint(width, raster, k, r, spikes[r])
             compress(margins, stored, inside, margin)
             stored += popcount(inside)
         entries[b] = stored - before
@@ -151,6 +156,7 @@ def backward(
     history,
     d_active,
     d_entry,
+    d_raster,
     d_last_state,
     d_last_spike,
     steps,
@@ -186,7 +192,8 @@ def backward(
         slope: [E] float32, the surrogate's derivative at each window entry, block after block.
         history: [K, B * T, N] float32, what the neuron kept of the forward pass.
         d_active: [K] float32, the loss's derivative by each spike from outside, row by row; or none, for zeros.
-        d_entry: [E] float32, written: the same in the order of blocks; or zeros.
+        d_entry: [E] float32, written: the same in the order of blocks; or none.
+        d_raster: more of them, by zeros and ones; laid out as their sink.
         d_last_state: [S, B, N] float32, by the states after the last step.
         d_last_spike: [B, N] float32, by the last step's spikes as part of the state.
         steps: T.
@@ -226,9 +233,9 @@ def backward(
                     first, behind = bounds[chunk], bounds[chunk + 1]
                     _backward_block(
                         width, neuron, sink, gradients, parameters.ravel(), spikes[k], near[k], first_spike[k],
-                        entry_end[k], slope, history.ravel(), d_entry, d_last_state.ravel(), d_last_spike.ravel(),
-                        steps, batch, first, behind, part, d_bias[chunk], d_learned[chunk].ravel(), d_state.ravel(),
-                        d_spike.ravel(), k, neurons,
+                        entry_end[k], slope, history.ravel(), d_entry, d_raster, d_last_state.ravel(),
+                        d_last_spike.ravel(), steps, batch, first, behind, part, d_bias[chunk],
+                        d_learned[chunk].ravel(), d_state.ravel(), d_spike.ravel(), k, neurons,
                     )  # fmt: skip
                     settle(width, sink, gradients, k, group, chunk, first * steps, chunk == group * chunks)
             finish(done, 1)
@@ -242,7 +249,7 @@ def backward(
 
 @inlined
 def _backward_block(
-    width, neuron, sink, gradients, parameters, spikes, near, first_spike, entry_end, slope, history, d_entry,
+    width, neuron, sink, gradients, parameters, spikes, near, first_spike, entry_end, slope, history, d_entry, d_raster,
     d_last_state, d_last_spike, steps, batch, first_sample, end_sample, part,
     d_bias, d_learned, d_state, d_spike, k, neurons,
 ):  # fmt: skip
@@ -259,7 +266,8 @@ def _backward_block(
             r = end - 1 - i
             inside = near[r]
             entry -= popcount(inside)
-            outer = add(expand(width, d_entry, entry, inside), s)
+            outer = add(expand(width, d_entry, entry, inside), s) if d_entry.shape[0] > 0 else s
+            outer = add_painted(width, d_raster, k, r, outer)
             before = spikes[r - 1] if r > first else first_spike[b]
             kept = load_kept(width, neuron, history, r * neurons + at, batch * steps * neurons)
             x, s, d, by_learned = adjoint(

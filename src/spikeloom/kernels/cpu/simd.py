@@ -16,11 +16,13 @@ from numba.core import cgutils
 from numba.core.datamodel import models, register_default
 from numba.extending import NativeValue, intrinsic, typeof_impl, unbox
 
+from spikeloom.kernels.cpu.halves import narrowed, widened
+
 BLOCK = 64
 QUAD = 4
 PAIR = 16
 """How far apart in a block the two numbers of a packed word are."""
-_FLOAT, _I1, _I32, _I64 = ir.FloatType(), ir.IntType(1), ir.IntType(32), ir.IntType(64)
+_FLOAT, _I1, _I16, _I32, _I64 = ir.FloatType(), ir.IntType(1), ir.IntType(16), ir.IntType(32), ir.IntType(64)
 FAST = ("contract",)
 
 
@@ -104,10 +106,10 @@ def _splat(builder: ir.IRBuilder, number: ir.Value, lanes) -> ir.Value:
     return builder.shuffle_vector(first, undefined, ir.Constant(ir.VectorType(_I32, lanes), [0] * lanes))
 
 
-def block_pointers(context, builder: ir.IRBuilder, array, value, index, lanes) -> list[ir.Value]:
+def block_pointers(context, builder: ir.IRBuilder, array, value, index, lanes, number=_FLOAT) -> list[ir.Value]:
     """Pointers to the vectors of a block whose first number is `array[index]`."""
     first = builder.gep(context.make_array(array)(context, builder, value).data, [index])
-    vector = ir.VectorType(_FLOAT, lanes).as_pointer()
+    vector = ir.VectorType(number, lanes).as_pointer()
     return [builder.bitcast(builder.gep(first, [_I64(i)]), vector) for i in range(0, BLOCK, lanes)]
 
 
@@ -139,13 +141,16 @@ def full(typing, width, number):
 
 
 def loaded(context, builder: ir.IRBuilder, array, value, index, lanes) -> list[ir.Value]:
-    """The vectors of a block of 64 numbers: float32, or 16-bit numbers packed in pairs, which are widened.
+    """The vectors of a block of 64 numbers: float32, or bfloat16, as uint16 or packed in pairs, which are widened.
 
     A packed block is 32 words of 32 bits. Words 0 to 15 hold numbers 0 to 15 in their low halves and 16 to 31 in their
     high ones, words 16 to 31 likewise the numbers from 32 on: so a vector of words widens to two whole vectors of
     numbers, whatever its length. The low ones take a shift, the high ones nothing: a word is itself the float32 whose
     upper half was chosen so that the lower one, whatever it holds, makes it come nearest (see `pack`).
     """
+    if array.dtype == types.uint16:
+        pointers = block_pointers(context, builder, array, value, index, lanes, _I16)
+        return [widened(builder, builder.load(pointer, align=2)) for pointer in pointers]
     if array.dtype == types.float32:
         pointers = block_pointers(context, builder, array, value, index, lanes)
         return [builder.load(pointer, align=4) for pointer in pointers]
@@ -162,7 +167,7 @@ def loaded(context, builder: ir.IRBuilder, array, value, index, lanes) -> list[i
 
 @intrinsic
 def load(typing, width, array, index):
-    """The 64 numbers of a flat array from `index` on: float32, or packed in pairs with `index` a multiple of 64."""
+    """The 64 numbers of a flat array from `index` on: float32, or bfloat16; packed, `index` is a multiple of 64."""
 
     def generate(context, builder, signature, arguments):
         at = at_index(context, builder, signature, arguments, 2)
@@ -172,26 +177,16 @@ def load(typing, width, array, index):
 
 
 @intrinsic
-def prefetch(typing, array, index):
-    """Ask for the cache line of `array[index]`, into the second level."""
-
-    def generate(context, builder, signature, arguments):
-        at = at_index(context, builder, signature, arguments, 1)
-        first = context.make_array(array)(context, builder, arguments[0]).data
-        pointer = builder.bitcast(builder.gep(first, [at]), ir.IntType(8).as_pointer())
-        read, second_level, data = _I32(0), _I32(2), _I32(1)
-        call(builder, "llvm.prefetch.p0", ir.VoidType(), [pointer, read, second_level, data])
-        return context.get_dummy_value()
-
-    return types.none(array, index), generate
-
-
-@intrinsic
 def store(typing, array, index, block):
-    """Write 64 numbers into a flat array from `index` on."""
+    """Write 64 numbers into a flat array from `index` on, rounded to bfloat16 if that is of uint16."""
 
     def generate(context, builder, signature, arguments):
         at = at_index(context, builder, signature, arguments, 1)
+        if array.dtype == types.uint16:
+            pointers = block_pointers(context, builder, array, arguments[0], at, block.lanes, _I16)
+            for pointer, part in zip(pointers, parts_of(builder, arguments[2]), strict=True):
+                builder.store(narrowed(builder, part), pointer, align=2)
+            return context.get_dummy_value()
         pointers = block_pointers(context, builder, array, arguments[0], at, block.lanes)
         for pointer, part in zip(pointers, parts_of(builder, arguments[2]), strict=True):
             builder.store(part, pointer, align=4)

@@ -12,13 +12,15 @@ import numpy as np
 from numba import types
 from numba.extending import overload
 
-from spikeloom.kernels.cpu.bits import take_next
+from spikeloom.kernels.cpu.bits import fetch, prefetch, take_next
 from spikeloom.kernels.cpu.columns import columns_of_rows, sum_columns
 from spikeloom.kernels.cpu.compile import inlined
 from spikeloom.kernels.cpu.rows import add_stretch, stretches
-from spikeloom.kernels.cpu.simd import BLOCK, add, add_first, add_quad, dot4, load, prefetch, store
+from spikeloom.kernels.cpu.simd import BLOCK, add, add_first, add_quad, dot4, full, load, select, store
 
-_ZERO = np.float32(0)
+AHEAD = 8
+"""So many rows ahead are stored currents asked for: rows lie too far apart for the processor to foresee the next."""
+_ZERO, _ONE = np.float32(0), np.float32(1)
 LINE = 16
 """Floats in a line of the cache."""
 
@@ -39,10 +41,21 @@ class Gathered(NamedTuple):
 
 
 class Stored(NamedTuple):
-    """Currents that are there already: flat [B * T, N]."""
+    """Currents that are there already but for the `bias` [N]: flat [B * T, N] float32, or uint16, bits of bfloat16.
+
+    `place` [B * T] int64 says where row r = b * T + t lies.
+    """
 
     current: Any
     neurons: Any
+    place: Any
+    bias: Any
+
+
+class Nowhere(NamedTuple):
+    """In place of `Written` where nothing is written."""
+
+    nothing: Any = 0
 
 
 class Sums(NamedTuple):
@@ -74,10 +87,11 @@ class Scattered(NamedTuple):
 
 
 class Written(NamedTuple):
-    """Gradients by the currents, stored as they come: flat [B * T, N]."""
+    """Gradients by the currents, or a raster of zeros and ones, stored as they come; as in `Stored`."""
 
-    d_current: Any
+    numbers: Any
     neurons: Any
+    place: Any
 
 
 def approach(source, k):
@@ -126,6 +140,14 @@ def endings(sink):
 
 def end(sink, task):
     """Do one of them: add up a stretch of its sums."""
+
+
+def paint(width, raster, k, r, spikes):
+    """Write the spikes of block `k` in row `r`, a word of bits, as zeros and ones."""
+
+
+def add_painted(width, d_raster, k, r, outer):
+    """Add the gradients by these zeros and ones to `outer`."""
 
 
 def _is(argument, kind: type) -> bool:
@@ -192,7 +214,39 @@ def _current(width, source, k, r):
             )  # fmt: skip
 
         return gathered
-    return lambda width, source, k, r: load(width, source.current, r * source.neurons + k * BLOCK)
+
+    def stored(width, source, k, r):
+        return add(load(width, source.bias, k * BLOCK), _stored_block(width, source.current, source, k, r, r + AHEAD))
+
+    return stored
+
+
+@inlined
+def _stored_block(width, numbers, rows, k, r, soon):
+    """Block `k` of row `r`, with row `soon` asked for."""
+    at, last = k * BLOCK, rows.place.shape[0] - 1
+    fetch(numbers, rows.place[min(max(soon, 0), last)] * rows.neurons + at)
+    return load(width, numbers, rows.place[r] * rows.neurons + at)
+
+
+@overload(paint)
+def _paint(width, raster, k, r, spikes):
+    if _is(raster, Written):
+        return lambda width, raster, k, r, spikes: store(
+            raster.numbers,
+            raster.place[r] * raster.neurons + k * BLOCK,
+            select(spikes, full(width, _ONE), full(width, _ZERO)),
+        )
+    return lambda width, raster, k, r, spikes: None
+
+
+@overload(add_painted)
+def _add_painted(width, d_raster, k, r, outer):
+    if _is(d_raster, Written):
+        return lambda width, d_raster, k, r, outer: add(
+            outer, _stored_block(width, d_raster.numbers, d_raster, k, r, r - AHEAD)
+        )
+    return lambda width, d_raster, k, r, outer: outer
 
 
 @overload(ahead)
@@ -260,7 +314,7 @@ def _absorb(width, sink, gradients, k, part, first_row, r, d):
 
         return scattered
     return lambda width, sink, gradients, k, part, first_row, r, d: store(
-        sink.d_current, r * sink.neurons + k * BLOCK, d
+        sink.numbers, sink.place[r] * sink.neurons + k * BLOCK, d
     )
 
 
