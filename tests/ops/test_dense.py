@@ -104,7 +104,7 @@ def scan(name: str, current: Tensor) -> dict[str, Tensor]:
         out, *_ = ops.readout_dense(leaf, bias, parameters, None, 70, steps, equations(li.neuron()).text)
     else:
         parameters = torch.stack([spread(value, 70) for value in (0.9, 1.0, 0.5)])
-        inner = (to_blocks(dyadic(70, 70, seed=5, size=2) / 16, rows=size),) if name == "recurrent_dense" else ()
+        inner = (to_blocks(dyadic(70, 70, seed=5, size=2) / 16, rows=size), None) if name == "recurrent_dense" else ()
         numbers = (steps, 70, equations(lif.neuron()).text, SuperSpike(1.0).spec, 0, 0)
         operator = getattr(ops, name)
         out, *_ = operator(leaf, *inner, bias, parameters, spread(-0.2, 70), None, None, *numbers)
