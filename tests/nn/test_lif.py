@@ -150,7 +150,7 @@ def test_copies_compute_the_same(way: str, recurrent: bool, sparse: bool) -> Non
 @pytest.mark.parametrize("recurrent", [True, False])
 def test_sparse_kernels_read_the_parameters_own_memory(recurrent: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     layer = LIF(20, 130, recurrent=recurrent, sparse=True)
-    module = importlib.import_module("spikeloom.ops.recurrent" if recurrent else "spikeloom.ops.feedforward")
+    module = importlib.import_module("spikeloom.ops.recurrent" if recurrent else "spikeloom.ops.scans")
     seen: list[int] = []
 
     def flat(x: Tensor) -> np.ndarray:
