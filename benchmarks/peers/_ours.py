@@ -55,7 +55,10 @@ def _input(net: nn.Sequential, case: Case) -> Spikes | Tensor:
     """The case's input, ready in the form that the first layer's route takes; a first pass chooses routes left open."""
     x = Spikes.from_dense(case.x) if case.binary and net[0].sparse is not False else case.x.clone()
     net(x)
-    return x if net[0].route.sparse or isinstance(x, Tensor) else case.x.clone()
+    if net[0].route.sparse:
+        return x
+    # As the peers: ready in the number type that the product takes.
+    return case.x.to(torch.bfloat16 if torch.is_autocast_enabled("cpu") else torch.float32, copy=True)
 
 
 def network(case: Case, *, sparse: bool | str) -> nn.Sequential:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from spikeloom.ops.arrays import BLOCK, array, flat, kernels, run, unsigned, width
-from spikeloom.ops.rooms import pooled
+from spikeloom.ops.pool import recycled
 
 NUMBER_TYPES = {False: torch.float32, True: torch.bfloat16}
 """Of products and their results, by whether it is the low one."""
@@ -29,7 +29,7 @@ def widened(weight: Tensor, inputs: int, *, low: bool) -> Tensor:
     rows = columns(weight)
     if not low and len(rows) == inputs:
         return rows
-    wide = pooled(inputs, rows.shape[1], dtype=NUMBER_TYPES[low])
+    wide = recycled(inputs, rows.shape[1], dtype=NUMBER_TYPES[low])
     wide[: len(rows)] = rows
     wide[len(rows) :] = 0
     return wide
@@ -37,7 +37,7 @@ def widened(weight: Tensor, inputs: int, *, low: bool) -> Tensor:
 
 def as_weights(columns: Tensor, weight: Tensor) -> Tensor:
     """`[I, N]` as `[N / 64, I, 64]` float32, laid out as the weights are; rows behind the last input are left out."""
-    wide = pooled(*columns[: weight.shape[1]].shape).copy_(columns[: weight.shape[1]])
+    wide = recycled(*columns[: weight.shape[1]].shape).copy_(columns[: weight.shape[1]])
     blocks = wide.view(weight.shape[1], *weight.shape[::2]).transpose(0, 1)
     return blocks.contiguous() if weight.is_contiguous() else blocks
 
@@ -46,11 +46,11 @@ def multiply(a: Tensor, b: Tensor, *, low: bool) -> Tensor:
     """The product of two matrices in float32 or, if `low`, in bfloat16, whatever torch's autocast is set to."""
     dtype = NUMBER_TYPES[low]
     with torch.autocast(a.device.type, enabled=False):
-        return torch.mm(_as(a, dtype), _as(b, dtype), out=pooled(a.shape[0], b.shape[1], dtype=dtype))
+        return torch.mm(_as(a, dtype), _as(b, dtype), out=recycled(a.shape[0], b.shape[1], dtype=dtype))
 
 
 def _as(x: Tensor, dtype: torch.dtype) -> Tensor:
-    return x if x.dtype is dtype else pooled(*x.shape, dtype=dtype).copy_(x)
+    return x if x.dtype is dtype else recycled(*x.shape, dtype=dtype).copy_(x)
 
 
 def numbers_of(x: Tensor) -> np.ndarray:
@@ -63,10 +63,10 @@ def spread(ids: Tensor, row_start: Tensor, spike_count: Tensor, inputs: int, *, 
     dtype, rows = NUMBER_TYPES[low], spike_count.shape[0]
     listed, one = (unsigned(ids), unsigned(row_start), unsigned(spike_count)), numbers_of(torch.ones(1, dtype=dtype))[0]
     if turned:
-        x = pooled(inputs, rows, dtype=dtype)
+        x = recycled(inputs, rows, dtype=dtype)
         run(kernels("spread").to_columns, width(), *listed, one, numbers_of(x))
     else:
-        x = pooled(rows, inputs, dtype=dtype)
+        x = recycled(rows, inputs, dtype=dtype)
         run(kernels("spread").to_rows, *listed, one, numbers_of(x))
     return x
 
@@ -76,7 +76,7 @@ def turned(x: Tensor, *, low: bool) -> Tensor:
     if not low:
         return x.T
     source = _as(x, torch.bfloat16)
-    target = pooled(x.shape[1], x.shape[0], dtype=torch.bfloat16)
+    target = recycled(x.shape[1], x.shape[0], dtype=torch.bfloat16)
     run(kernels("spread").turn, numbers_of(source), numbers_of(target))
     return target
 
@@ -107,7 +107,7 @@ def written(d_current: Tensor) -> tuple[Any, ...]:
 
 def room_for(steps: int, batch: int, neurons: int, low: bool, by_sample: bool) -> Tensor:
     """Memory for `[T, B, N]` in a number type and a layout that `layout_of` tells."""
-    return by_steps(pooled(steps * batch, neurons, dtype=NUMBER_TYPES[low]), steps, by_sample=by_sample)
+    return by_steps(recycled(steps * batch, neurons, dtype=NUMBER_TYPES[low]), steps, by_sample=by_sample)
 
 
 def layout_of(current: Tensor) -> tuple[bool, bool]:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from spikeloom import surrogates
 from spikeloom.ops.arrays import array, kernels, run, unsigned
-from spikeloom.ops.rooms import pooled
+from spikeloom.ops.pool import recycled
 
 SMALL_WORDS = 1 << 14
 """So many words of bits are counted and listed in about 40 microseconds."""
@@ -36,7 +36,7 @@ def no_margins(entries: int) -> Margins:
 def unlisted(spikes: Tensor, near: Tensor, margins: Margins, surrogate: str) -> "Left":
     """Counts and slopes as `leave` gives them, without the lists, which `ops.listed` makes where they are asked for."""
     rows, function = spikes.shape[1], surrogates.from_spec(surrogate)
-    counts, slope = torch.empty(rows, dtype=torch.int32), pooled(int(margins.end[-1, -1]))
+    counts, slope = torch.empty(rows, dtype=torch.int32), recycled(int(margins.end[-1, -1]))
     run(kernels("spread").count, unsigned(spikes), array(counts), small=spikes.numel() < SMALL_WORDS)
     none, few, words = np.empty(0, np.int64), np.empty(0, np.float32), np.empty((spikes.shape[0], 0), np.uint64)
     no_counts, no_ids = none.view(np.int32), few.view(np.uint32)
@@ -85,7 +85,7 @@ def leave(spikes: Tensor, near: Tensor, margins: Margins, surrogate: str, *, lim
         kept = torch.empty_like(near)
     spike_count, row_start = torch.empty(rows, dtype=torch.int32), torch.zeros(rows + 1, dtype=torch.int64)
     # A cap leaves fewer ids than there are entries.
-    ids, active, slope = pooled(entries, dtype=torch.int32), pooled(entries), pooled(entries)
+    ids, active, slope = recycled(entries, dtype=torch.int32), recycled(entries), recycled(entries)
     chunk = max(CHUNK, -(-rows // 1024))
     run(
         kernels("leave").leave,

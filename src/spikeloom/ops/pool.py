@@ -1,4 +1,4 @@
-"""Memory for gradients, taken again at the next step.
+"""Memory for gradients and other large tensors, taken again at the next step.
 
 A network's gradients are freed and made anew at each step. Fresh memory comes from the system page after page, zeroed:
 for 46 million weights that is 27 thousand pages, a third of the step.
@@ -16,6 +16,8 @@ from torch import Tensor
 
 LEAST = 1 << 18
 """Bytes; less than this the allocator keeps by itself."""
+FINE = 3
+"""Sizes are rounded up to one of 2^3 in an octave: what differs a little from step to step finds its memory again."""
 _HUGE = 1 << 21
 _IDLE = 3  # references to an array that only the pool has: its list, the loop, the count itself
 
@@ -23,23 +25,29 @@ _kept: defaultdict[int, list[np.ndarray]] = defaultdict(list)
 _lock = threading.Lock()
 
 
-def recycled(*shape: int) -> Tensor:
-    """Floats not yet written, in memory that an earlier tensor of the size has given up, if there is any.
+def recycled(*shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
+    """A tensor not yet written, in memory that an earlier one of about the size has given up, if there is any.
 
     Where there is none, memory that lies idle is handed back: what was in use at once is what stays.
     """
-    size = 4 * math.prod(shape)
+    size = dtype.itemsize * math.prod(shape)
     if size < LEAST:
-        return torch.empty(shape)
+        return torch.empty(shape, dtype=dtype)
+    step = 1 << (size.bit_length() - 1 - FINE)
+    size = -(-size // step) * step
     with _lock:
         for array in _kept[size]:
             if sys.getrefcount(array) == _IDLE:
-                return torch.from_numpy(array.reshape(shape))
+                return _shown(array, shape, dtype)
         for others in _kept.values():
             others[:] = [array for array in others if sys.getrefcount(array) != _IDLE]
         array = _mapped(size)
         _kept[size].append(array)
-        return torch.from_numpy(array.reshape(shape))
+        return _shown(array, shape, dtype)
+
+
+def _shown(array: np.ndarray, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
+    return torch.from_numpy(array[: math.prod(shape) * dtype.itemsize]).view(dtype).view(shape)
 
 
 def _mapped(size: int) -> np.ndarray:
@@ -47,4 +55,4 @@ def _mapped(size: int) -> np.ndarray:
     pages = mmap.mmap(-1, size if size < _HUGE else -(-size // _HUGE) * _HUGE)
     if size >= _HUGE and hasattr(mmap, "MADV_HUGEPAGE"):
         pages.madvise(mmap.MADV_HUGEPAGE)
-    return np.frombuffer(pages, np.float32, size // 4)
+    return np.frombuffer(pages, np.uint8, size)

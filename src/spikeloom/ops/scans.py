@@ -16,6 +16,7 @@ from spikeloom.ops.arrays import (
     chunk_bounds,
     flat,
     kernels,
+    lasting,
     room,
     run,
     sample_groups,
@@ -28,7 +29,6 @@ from spikeloom.ops.arrays import (
 )
 from spikeloom.ops.leave import Margins, leave, unlisted
 from spikeloom.ops.pool import recycled
-from spikeloom.ops.rooms import pooled
 
 SMALL_SUM = 1 << 18
 """So many numbers are added up in about 40 microseconds."""
@@ -71,7 +71,7 @@ class Layer:
         """Room for what the neurons keep for their backward pass, `[K, B * T, N]`."""
         shape = (len(self.equations.kept), batch * self.steps, self.parameters.shape[1])
         # On huge pages, 85 MB of these cost a step 20 ms instead of 36.
-        return pooled(*shape)
+        return recycled(*shape)
 
     def by_parameter(self, d_learned: Tensor) -> Tensor:
         """The gradients by all parameters `[P, N]`, of those by the learned ones `[L, N]`; zeros for the others."""
@@ -137,7 +137,7 @@ def scan_forward(
     rows, groups = batch * layer.steps, sample_groups(blocks, batch)
     spikes, near = empty_words(layer.neurons, rows)
     # Room for the worst case: what is not written takes no memory.
-    margins = array(pooled(blocks, (rows + groups) * BLOCK))
+    margins = lasting("margins", blocks, (rows + groups) * BLOCK)
     entries = np.empty((blocks, batch), np.int64)
     last_state, history = torch.empty_like(state), layer.history(batch)
     run(
@@ -296,7 +296,7 @@ def scan_backward(sink: Any, layer: Layer, record: Record, upstream: Upstream, *
     d_last_spike = given(upstream.last_spike, batch, neurons)
     chunks, entries = len(bounds) - 1, record.slope.shape[0]
     d_active = np.empty(0, np.float32) if upstream.active is None else array(upstream.active.contiguous())
-    d_entry = array(pooled(entries if len(d_active) else 0))
+    d_entry = array(recycled(entries if len(d_active) else 0))
     d_bias, d_learned = torch.empty(chunks, neurons), torch.empty(chunks, len(equations.learned), neurons)
     d_state, d_spike = torch.empty(equations.states, batch, neurons), torch.empty(batch, neurons)
     run(
