@@ -23,12 +23,14 @@ _IDLE = 3  # references to an array that only the pool has: its list, the loop, 
 
 _kept: defaultdict[int, list[np.ndarray]] = defaultdict(list)
 _lock = threading.Lock()
+_most = 0
+"""Bytes that were in use at once."""
 
 
 def recycled(*shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
     """A tensor not yet written, in memory that an earlier one of about the size has given up, if there is any.
 
-    Where there is none, memory that lies idle is handed back: what was in use at once is what stays.
+    As much may lie idle as was in use at most: networks that take turns keep their own. Beyond, it is handed back.
     """
     size = dtype.itemsize * math.prod(shape)
     if size < LEAST:
@@ -39,11 +41,21 @@ def recycled(*shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
         for array in _kept[size]:
             if sys.getrefcount(array) == _IDLE:
                 return _shown(array, shape, dtype)
-        for others in _kept.values():
-            others[:] = [array for array in others if sys.getrefcount(array) != _IDLE]
+        _hand_back(size)
         array = _mapped(size)
         _kept[size].append(array)
         return _shown(array, shape, dtype)
+
+
+def _hand_back(wanted: int) -> None:
+    """Drop idle memory where, with what is wanted, there would be over twice of what was ever in use at once."""
+    global _most
+    held = sum(size * len(arrays) for size, arrays in _kept.items())
+    idle = sum(size for size, arrays in _kept.items() for array in arrays if sys.getrefcount(array) == _IDLE)
+    _most = max(_most, held - idle + wanted)
+    if held + wanted > 2 * _most:
+        for arrays in _kept.values():
+            arrays[:] = [array for array in arrays if sys.getrefcount(array) != _IDLE]
 
 
 def _shown(array: np.ndarray, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
