@@ -12,7 +12,7 @@ from torch import Tensor
 from spikeloom import Spikes, ops
 from spikeloom.neurons import equations
 from spikeloom.nn.blocked import to_blocks, to_matrix
-from spikeloom.ops import arrays, scans
+from spikeloom.ops import arrays
 from spikeloom.ops.scans import Scanned
 from spikeloom.ops.together import together as grouped
 from spikeloom.surrogates import SuperSpike
@@ -37,20 +37,27 @@ def poisoned(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name, module in list(sys.modules.items()):
         if name.startswith("spikeloom.ops.") and hasattr(module, "np"):
             monkeypatch.setattr(module, "np", _PoisonedNumpy())
-    for name in ("recycled", "scratch"):
-        monkeypatch.setattr(scans, name, _refilled(getattr(scans, name)))
+    for name, module in list(sys.modules.items()):
+        for take in ("recycled", "scratch"):
+            if name.startswith("spikeloom.ops.") and name not in _OWN_MEMORY and hasattr(module, take):
+                monkeypatch.setattr(module, take, _refilled(getattr(module, take)))
     torch.use_deterministic_algorithms(True)
     assert bool(torch.empty(9).isnan().all()), "torch fills fresh memory in this mode"
     yield
     torch.use_deterministic_algorithms(False)
 
 
+_OWN_MEMORY = ("spikeloom.ops.arrays", "spikeloom.ops.pool")
+"""Where memory is taken from; what these tests fill, they fill for those who ask."""
+
+
 def _refilled(take: Callable[..., Tensor | np.ndarray]) -> Callable[..., Tensor | np.ndarray]:
     """Memory taken again is filled, too: what an earlier call left in it would be right by chance."""
 
-    def take_and_fill(*shape: int) -> Tensor | np.ndarray:
-        memory = take(*shape)
-        memory[...] = np.nan
+    def take_and_fill(*shape: int, **kind: torch.dtype) -> Tensor | np.ndarray:
+        memory = take(*shape, **kind)
+        whole = isinstance(memory, Tensor) and not memory.is_floating_point()
+        memory[...] = torch.iinfo(memory.dtype).max if whole else np.nan
         return memory
 
     return take_and_fill

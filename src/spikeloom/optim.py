@@ -81,7 +81,7 @@ class Adam(torch.optim.Optimizer):
         state["step"] += 1
         t, (beta1, beta2), rate, decay = state["step"].item(), group["betas"], float(group["lr"]), group["weight_decay"]
         l2, shrink = (0.0, 1 - rate * decay) if self.decoupled else (decay, 1.0)
-        numbers = (beta1, beta2, l2, shrink, rate / (1 - beta1**t), (1 - beta2**t) ** 0.5, group["eps"])
+        numbers = (1 - beta1, beta2, 1 - beta2, l2, shrink, rate / (1 - beta1**t), (1 - beta2**t) ** 0.5, group["eps"])
         tensors = (parameter, parameter.grad, state["exp_avg"], state["exp_avg_sq"])
         arrays = [_flat(tensor, parameter) for tensor in tensors]
         run(kernels("adam").adam, width(), *arrays, *map(np.float32, numbers), small=parameter.numel() <= SMALL)
