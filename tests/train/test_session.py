@@ -7,6 +7,7 @@ import re
 import signal
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import torch
@@ -15,8 +16,9 @@ from recordings import small_config, write_nmnist
 import spikeloom
 from spikeloom import InputError
 from spikeloom.data.nmnist import NMNIST
+from spikeloom.nn import LIF
 from spikeloom.train import loop, session, settings
-from spikeloom.train.config import Config
+from spikeloom.train.config import Config, TrainingSettings
 from spikeloom.train.metrics import Metrics, read
 from spikeloom.train.report import Report
 
@@ -209,3 +211,13 @@ def test_eval_where_the_data_have_moved(trained: tuple[Path, str], tmp_path: Pat
     elsewhere = write_nmnist(tmp_path / "moved", test=1)
     metrics = session.evaluate_run(trained[0], str(elsewhere), "test", Report(io.StringIO()))
     assert metrics.accuracy == 1.0
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_layers_take_the_precision_of_the_settings(precision: Literal["fp32", "bf16"]) -> None:
+    layer, x = LIF(70, 66, sparse=True), (torch.rand(5, 3, 70) < 0.3).float()
+    with session.computing(TrainingSettings(precision=precision)):
+        layer(x)
+    assert ("bfloat16" in layer.explain()["route"]) == (precision == "bf16")
+    layer(x)
+    assert "bfloat16" not in layer.explain()["route"], "the caller's autocast is as it was"

@@ -199,6 +199,8 @@ class TrainingSettings:
         tensorboard: write the metrics for TensorBoard too.
         seed: of weights, order, split, augmentation and dropout.
         threads: worker threads; none: as many as torch takes.
+        precision: of the weights that products and gathers read, and of dense products; states, sums, gradients and the
+            weights that are trained are fp32 either way.
     """
 
     epochs: int = 10
@@ -221,6 +223,7 @@ class TrainingSettings:
     tensorboard: bool = False
     seed: int = 0
     threads: int | None = None
+    precision: Literal["fp32", "bf16"] = "fp32"
 
     def __post_init__(self) -> None:
         for name in ("epochs", "accumulate", "patience", "time_chunk", "tbptt", "checkpoints", "threads"):

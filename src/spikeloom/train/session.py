@@ -263,12 +263,14 @@ def _chosen_epoch(folder: Path) -> int:
 
 @contextmanager
 def computing(settings: TrainingSettings) -> Iterator[None]:
-    """While open, use so many threads, and flush denormal floats to zero: decaying adjoints become such, and slow."""
+    """While open, use so many threads and this precision, and flush denormal floats to zero: decaying adjoints become
+    such, and slow."""
     threads, flushing = torch.get_num_threads(), float(torch.tensor(1e-38) * 1e-3) == 0.0
     torch.set_flush_denormal(True)
     torch.set_num_threads(settings.threads or threads)
     try:
-        yield
+        with torch.autocast("cpu", torch.bfloat16, enabled=settings.precision == "bf16"):
+            yield
     finally:
         torch.set_flush_denormal(flushing)
         torch.set_num_threads(threads)
