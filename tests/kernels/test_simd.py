@@ -70,7 +70,6 @@ def pairs(blocks: int) -> np.ndarray:
 
 @compiled
 def copy_packed(width, packed, at, out):
-    simd.prefetch(packed, 0)
     simd.store(out, 0, simd.load(width, packed, at))
 
 

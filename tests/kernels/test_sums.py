@@ -27,9 +27,11 @@ def test_forward(width: Width, inputs: int, blocks: int, activity: float, thread
 
 
 def test_forward_from_stored_currents(width: Width) -> None:
-    current, out = sixteenths(20, 192, seed=0), np.full((20, 192), np.nan, np.float32)
-    workers.run(2, product.forward, width, Stored(current.ravel(), 192), 20, out)
-    assert np.array_equal(out, current)
+    """Rows may lie in any order."""
+    current, bias, out = sixteenths(20, 192, seed=0), sixteenths(192, seed=1), np.full((20, 192), np.nan, np.float32)
+    place = np.random.default_rng(0).permutation(20)
+    workers.run(2, product.forward, width, Stored(current.ravel(), 192, place, bias), 20, out)
+    assert np.array_equal(out, current[place] + bias)
 
 
 @SIZES
