@@ -114,9 +114,9 @@ def bits(words: Tensor, steps: int, neurons: int) -> Tensor:
 
 
 def widened(packed: np.ndarray) -> np.ndarray:
-    """The numbers of packed blocks, flat, from words uint32: of 16 the low halves, then the words themselves."""
+    """The numbers of packed blocks, flat, from words uint32: of 16 the low halves, then the high ones."""
     words = packed.reshape(-1, 1, 16)
-    return np.concatenate([words << np.uint32(16), words], 1).reshape(-1).view(np.float32)
+    return np.concatenate([words << np.uint32(16), words & np.uint32(0xFFFF0000)], 1).reshape(-1).view(np.float32)
 
 
 def as_packed(weight: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Weights rounded to 16 bits for the gathers of a step: half the bytes, beside float32 masters."""
+"""Weights rounded to bfloat16 for the gathers of a step: half the bytes, beside float32 masters."""
 
 import numpy as np
 import torch
@@ -8,7 +8,7 @@ from spikeloom.ops.arrays import flat, kernels, run
 
 @torch.library.custom_op("spikeloom::shadow", mutates_args=(), device_types="cpu", schema="(Tensor weight) -> Tensor")
 def shadow(weight):
-    """`[N / 64, I, 32]` int32, each two numbers of `weight` `[N / 64, I, 64]` in 16 bits; see `kernels.cpu.simd`."""
+    """`[N / 64, I, 32]` int32, each two numbers of `weight` `[N / 64, I, 64]` in bfloat16; see `kernels.cpu.simd`."""
     packed = torch.empty(*weight.shape[:2], weight.shape[2] // 2, dtype=torch.int32)
     run(kernels("pack").pack, flat(weight).view(np.uint32), flat(packed).view(np.uint32))
     return packed

@@ -144,9 +144,8 @@ def loaded(context, builder: ir.IRBuilder, array, value, index, lanes) -> list[i
     """The vectors of a block of 64 numbers: float32, or bfloat16, as uint16 or packed in pairs, which are widened.
 
     A packed block is 32 words of 32 bits. Words 0 to 15 hold numbers 0 to 15 in their low halves and 16 to 31 in their
-    high ones, words 16 to 31 likewise the numbers from 32 on: so a vector of words widens to two whole vectors of
-    numbers, whatever its length. The low ones take a shift, the high ones nothing: a word is itself the float32 whose
-    upper half was chosen so that the lower one, whatever it holds, makes it come nearest (see `pack`).
+    high ones, words 16 to 31 likewise the numbers from 32 on: so one shift and one mask widen a vector of words to two
+    whole vectors of numbers, whatever its length.
     """
     if array.dtype == types.uint16:
         pointers = block_pointers(context, builder, array, value, index, lanes, _I16)
@@ -160,8 +159,9 @@ def loaded(context, builder: ir.IRBuilder, array, value, index, lanes) -> list[i
     for word in range(0, BLOCK // 2, lanes):
         pair = builder.load(builder.bitcast(builder.gep(first, [_I64(word)]), words.as_pointer()), align=4)
         low = builder.shl(pair, ir.Constant(words, [16] * lanes))
+        high = builder.and_(pair, ir.Constant(words, [0xFFFF0000] * lanes))
         at = (word // PAIR * 2 * PAIR + word % PAIR) // lanes
-        parts[at], parts[at + PAIR // lanes] = (builder.bitcast(half, floats) for half in (low, pair))
+        parts[at], parts[at + PAIR // lanes] = (builder.bitcast(half, floats) for half in (low, high))
     return parts
 
 
