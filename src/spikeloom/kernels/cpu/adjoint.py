@@ -351,10 +351,13 @@ def _take_in(
     for k in range(blocks * part // parts, blocks * (part + 1) // parts):
         mine = table[k * (len(table) // blocks) :]
         if piece == 0:
+            # A sum for each step first: thousands of numbers one after the other lose digits.
             bias = load(width, d_bias, k * BLOCK)
-            for b in range(samples):
-                for i in range(after - origin):
-                    bias = add(bias, load(width, mine, (i * samples + b) * BLOCK))
+            for i in range(after - origin):
+                total = full(width, _ZERO)
+                for b in range(samples):
+                    total = add(total, load(width, mine, (i * samples + b) * BLOCK))
+                bias = add(bias, total)
             store(d_bias, k * BLOCK, bias)
         sum_places(
             width, inner.d_weight, np.uint64(k * neurons * BLOCK), inner.columns.start[s], inner.columns.places,

@@ -79,9 +79,10 @@ def sum_columns(width, d_weight, row, start, places, base, d, fresh):
     for i in range(start.shape[0] - 1):
         end = base + np.uint64(start[i + 1])
         if fresh or begin < end:
-            total = full(width, np.float32(0)) if fresh else load(width, d_weight, row)
+            total = full(width, np.float32(0))
             for j in range(begin, end):
                 total = add(total, load(width, d, np.uint64(places[j]) * np.uint64(BLOCK)))
-            store(d_weight, row, total)
+            # The sum of a chunk by itself, then on top of the others: fewer digits are lost.
+            store(d_weight, row, total if fresh else add(load(width, d_weight, row), total))
         begin = end
         row += np.uint64(BLOCK)

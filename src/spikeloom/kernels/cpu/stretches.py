@@ -104,8 +104,9 @@ def sum_places(width, d_weight, row, start, places, base, d, low, high, fresh):
     for i in range(low, high):
         end, at = base + np.uint64(start[i + 1]), row + np.uint64(i) * block
         if fresh or begin < end:
-            total = full(width, np.float32(0)) if fresh else load(width, d_weight, at)
+            total = full(width, np.float32(0))
             for j in range(begin, end):
                 total = add(total, load(width, d, np.uint64(places[j]) * block))
-            store(d_weight, at, total)
+            # The sum of a stretch by itself, then on top of the others: fewer digits are lost.
+            store(d_weight, at, total if fresh else add(load(width, d_weight, at), total))
         begin = end
