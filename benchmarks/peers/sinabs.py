@@ -41,7 +41,7 @@ def build(case: Case, *, dtype: torch.dtype = torch.float32) -> Built:
     def forward() -> tuple[Tensor | None, list[Spikes]]:
         below, spikes = x, list[Spikes]()
         for layer, weight in zip(layers, weights.hidden, strict=True):
-            layer.reset_states()
+            layer.reset_states()  # type: ignore[operator]
             below = layer(torch.nn.functional.linear(below, weight.to(dtype)).float()).to(dtype)
             spikes.append(below)
         return read(below.transpose(0, 1), weights.readout, weighting), spikes
