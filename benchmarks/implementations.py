@@ -11,7 +11,7 @@ from spikeloom.checks import require
 ROOT = Path(__file__).parents[1]
 PEERS_PYTHON = ROOT / ".venv-peers" / "bin" / "python"
 
-CONTENDERS = "ours_*,torch_expert*,torch_folded*,torch_csr*,jax_scan*,brainevent*"
+CONTENDERS = "ours_*,torch_expert*,torch_compile*,torch_folded*,torch_csr*,jax_scan*,brainevent*"
 """Those that are the fastest, or near it, in some case: sweeps leave out the others, which take far longer."""
 
 
