@@ -28,7 +28,8 @@ def choose(*, activity: float, window: float, lanes: int, low: bool = False) -> 
         lanes: of a vector register.
         low: whether products take bfloat16, float32 otherwise.
     """
-    # Forward takes one pass over the rows that spiked, the weight gradient two (it reads and writes), the input's one.
+    # Spikes cost rows in the forward pass and the weight gradient, entries in the window rows for the input's. Three to
+    # one are the weights with which the crossovers were measured.
     passes = 4 if window else 3
     share = (3 * activity + window) / passes
     limit = (LOW_CROSSOVER if low else CROSSOVER)[lanes]
