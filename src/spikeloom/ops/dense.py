@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from spikeloom.ops.arrays import BLOCK, array, flat, kernels, run, unsigned, width
+from spikeloom.ops.operator import operator
 from spikeloom.ops.pool import recycled
 
 NUMBER_TYPES = {False: torch.float32, True: torch.bfloat16}
@@ -129,12 +130,7 @@ def by_steps(rows: Tensor, steps: int, *, by_sample: bool) -> Tensor:
     return whole.transpose(0, 1) if by_sample else whole
 
 
-@torch.library.custom_op(
-    "spikeloom::currents",
-    mutates_args=(),
-    device_types="cpu",
-    schema="(Tensor x, Tensor weight, bool low) -> Tensor",
-)
+@operator("currents", "(Tensor x, Tensor weight, bool low) -> Tensor")
 def currents(x, weight, low):
     """The currents W X[t] of real-valued inputs.
 
@@ -150,12 +146,9 @@ def currents(x, weight, low):
     return by_steps(multiply(rows, widened(weight, x.shape[2], low=low), low=low), x.shape[0], by_sample=by_sample)
 
 
-@torch.library.custom_op(
-    "spikeloom::currents_backward",
-    mutates_args=(),
-    device_types="cpu",
-    schema="(Tensor x, Tensor weight, Tensor d_current, bool low, bool want_input) -> "
-    "(Tensor d_input, Tensor d_weight)",
+@operator(
+    "currents_backward",
+    "(Tensor x, Tensor weight, Tensor d_current, bool low, bool want_input) -> (Tensor d_input, Tensor d_weight)",
 )
 def currents_backward(x, weight, d_current, low, want_input):
     """The gradients of `currents`."""
@@ -168,12 +161,9 @@ def currents_backward(x, weight, d_current, low, want_input):
     return by_steps(d_input, x.shape[0], by_sample=by_sample), d_weight
 
 
-@torch.library.custom_op(
-    "spikeloom::currents_of_spikes",
-    mutates_args=(),
-    device_types="cpu",
-    schema="(Tensor ids, Tensor row_start, Tensor spike_count, Tensor active, Tensor weight, int steps, bool low) -> "
-    "Tensor",
+@operator(
+    "currents_of_spikes",
+    "(Tensor ids, Tensor row_start, Tensor spike_count, Tensor active, Tensor weight, int steps, bool low) -> Tensor",
 )
 def currents_of_spikes(ids, row_start, spike_count, active, weight, steps, low):
     """As `currents`, for `ids`, `row_start`, `spike_count` and `active` as in `Spikes`; laid out sample by sample."""
@@ -181,11 +171,9 @@ def currents_of_spikes(ids, row_start, spike_count, active, weight, steps, low):
     return by_steps(multiply(x, widened(weight, weight.shape[1], low=low), low=low), steps, by_sample=True)
 
 
-@torch.library.custom_op(
-    "spikeloom::currents_of_spikes_backward",
-    mutates_args=(),
-    device_types="cpu",
-    schema="(Tensor ids, Tensor row_start, Tensor spike_count, Tensor weight, Tensor d_current, bool low, "
+@operator(
+    "currents_of_spikes_backward",
+    "(Tensor ids, Tensor row_start, Tensor spike_count, Tensor weight, Tensor d_current, bool low, "
     "bool want_input) -> (Tensor d_input, Tensor d_weight)",
 )
 def currents_of_spikes_backward(ids, row_start, spike_count, weight, d_current, low, want_input):

@@ -5,6 +5,7 @@ from torch import Tensor
 
 from spikeloom.neurons import from_text
 from spikeloom.ops.arrays import blocks_of, flat, kernels, unsigned
+from spikeloom.ops.operator import operator
 from spikeloom.ops.scans import (
     Layer,
     Record,
@@ -34,7 +35,7 @@ _BACKWARD = (
 )
 
 
-@torch.library.custom_op("spikeloom::feedforward", mutates_args=(), device_types="cpu", schema=_FORWARD + SCANNED)
+@operator("feedforward", _FORWARD + SCANNED)
 def feedforward(
     ids,
     row_start,
@@ -134,7 +135,7 @@ def _fake(
     return fake_scanned(parameters, spike_count.shape[0] // steps, steps, neurons, neuron, limit)
 
 
-@torch.library.custom_op("spikeloom::feedforward_backward", mutates_args=(), device_types="cpu", schema=_BACKWARD)
+@operator("feedforward_backward", _BACKWARD)
 def feedforward_backward(
     ids,
     row_start,

@@ -5,6 +5,7 @@ import torch
 from spikeloom.ops.arrays import kernels
 from spikeloom.ops.dense import NUMBER_TYPES, by_steps, layout_of, room_for, stored, written
 from spikeloom.ops.feedforward import SCANNED, fake_gradients, fake_scanned, given_only, save_scanned
+from spikeloom.ops.operator import operator
 from spikeloom.ops.scans import Layer, Record, Upstream, scan_backward, scan_forward
 
 _FORWARD = (
@@ -19,9 +20,7 @@ _BACKWARD = (
 )
 
 
-@torch.library.custom_op(
-    "spikeloom::feedforward_dense", mutates_args=(), device_types="cpu", schema=_FORWARD + _RETURNED
-)
+@operator("feedforward_dense", _FORWARD + _RETURNED)
 def feedforward_dense(
     current, bias, parameters, depth, state, spike, steps, neurons, neuron, surrogate, limit, seed, listed=True
 ):
@@ -50,7 +49,7 @@ def _fake(current, bias, parameters, depth, state, spike, steps, neurons, neuron
     return active, ids, row_start, *others, raster
 
 
-@torch.library.custom_op("spikeloom::feedforward_dense_backward", mutates_args=(), device_types="cpu", schema=_BACKWARD)
+@operator("feedforward_dense_backward", _BACKWARD)
 def feedforward_dense_backward(
     parameters, record, first_spike, d_active, d_last_state, d_last_spike, d_raster, steps, neurons, neuron, low,
     by_sample,

@@ -3,17 +3,13 @@
 import torch
 
 from spikeloom.ops.leave import leave, no_margins
+from spikeloom.ops.operator import operator
 from spikeloom.surrogates import SuperSpike
 
 _ROWS = "(Tensor active, Tensor ids, Tensor row_start)"
 
 
-@torch.library.custom_op(
-    "spikeloom::listed",
-    mutates_args=(),
-    device_types="cpu",
-    schema=f"(Tensor raster, Tensor spikes, Tensor near, int entries) -> {_ROWS}",
-)
+@operator("listed", f"(Tensor raster, Tensor spikes, Tensor near, int entries) -> {_ROWS}")
 def listed(raster, spikes, near, entries):
     """List ids that `ops.feedforward_dense` has left unlisted.
 

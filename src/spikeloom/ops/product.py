@@ -3,17 +3,13 @@
 import torch
 
 from spikeloom.ops.arrays import array, block_parts, flat, kernels, run, unsigned, width
+from spikeloom.ops.operator import operator
 from spikeloom.ops.scans import added_up
 
 _SPIKES = "Tensor ids, Tensor row_start, Tensor spike_count"
 
 
-@torch.library.custom_op(
-    "spikeloom::product",
-    mutates_args=(),
-    device_types="cpu",
-    schema=f"({_SPIKES}, Tensor active, Tensor weight) -> Tensor",
-)
+@operator("product", f"({_SPIKES}, Tensor active, Tensor weight) -> Tensor")
 def product(ids, row_start, spike_count, active, weight):
     """The sums `[R, N]` of the rows of `weight` `[N / 64, I, 64]` that the ids of each row name."""
     out = weight.new_empty(spike_count.shape[0], weight.shape[0] * weight.shape[2])
@@ -29,11 +25,9 @@ def product(ids, row_start, spike_count, active, weight):
     return out
 
 
-@torch.library.custom_op(
-    "spikeloom::product_backward",
-    mutates_args=(),
-    device_types="cpu",
-    schema=f"({_SPIKES}, Tensor weight, Tensor d_out, bool want_input) -> (Tensor d_input, Tensor d_weight)",
+@operator(
+    "product_backward",
+    f"({_SPIKES}, Tensor weight, Tensor d_out, bool want_input) -> (Tensor d_input, Tensor d_weight)",
 )
 def product_backward(ids, row_start, spike_count, weight, d_out, want_input):
     """The gradients of `product`: in the inputs' windows, in the weight rows of inputs that spiked."""

@@ -23,6 +23,7 @@ from spikeloom.ops.arrays import (
 from spikeloom.ops.dense import layout_of, room_for, stored, written
 from spikeloom.ops.feedforward import fake_gradients
 from spikeloom.ops.feedforward_dense import fake_current_gradients
+from spikeloom.ops.operator import operator
 from spikeloom.ops.scans import Layer, added_up, given, scattered
 
 _LAYER = "Tensor? bias, Tensor parameters, Tensor? state, int outputs, int steps, str neuron"
@@ -92,12 +93,7 @@ def _run_backward(
     return added_up(d_bias), layer.by_parameter(added_up(d_learned)), d_state
 
 
-@torch.library.custom_op(
-    "spikeloom::readout",
-    mutates_args=(),
-    device_types="cpu",
-    schema=f"({_SPIKES}, Tensor active, Tensor weight, {_LAYER}) -> {_OUT}",
-)
+@operator("readout", f"({_SPIKES}, Tensor active, Tensor weight, {_LAYER}) -> {_OUT}")
 def readout(ids, row_start, spike_count, active, weight, bias, parameters, state, outputs, steps, neuron):
     """Currents from the rows of the inputs' ids, then the neurons' scan.
 
@@ -124,20 +120,16 @@ def readout(ids, row_start, spike_count, active, weight, bias, parameters, state
     return _forward(source, Layer(neuron, outputs, steps, parameters, parameters), state, spike_count.shape[0] // steps)
 
 
-@torch.library.custom_op(
-    "spikeloom::readout_dense", mutates_args=(), device_types="cpu", schema=f"(Tensor current, {_LAYER}) -> {_OUT}"
-)
+@operator("readout_dense", f"(Tensor current, {_LAYER}) -> {_OUT}")
 def readout_dense(current, bias, parameters, state, outputs, steps, neuron):
     """As `readout`, for the currents `[T, B, N]` that `ops.currents` or `ops.currents_of_spikes` gives."""
     source = kernels("sources").Stored(*stored(current, bias))
     return _forward(source, Layer(neuron, outputs, steps, parameters, parameters), state, current.shape[1])
 
 
-@torch.library.custom_op(
-    "spikeloom::readout_backward",
-    mutates_args=(),
-    device_types="cpu",
-    schema=f"({_SPIKES}, Tensor weight, {_SAVED}, bool want_input) -> (Tensor d_input, Tensor d_weight, {_GRADIENTS}",
+@operator(
+    "readout_backward",
+    f"({_SPIKES}, Tensor weight, {_SAVED}, bool want_input) -> (Tensor d_input, Tensor d_weight, {_GRADIENTS}",
 )
 def readout_backward(
     ids, row_start, spike_count, weight, parameters, history, d_out, d_last_state, outputs, steps, neuron, want_input
@@ -153,11 +145,8 @@ def readout_backward(
     return d_input, d_weight, *others
 
 
-@torch.library.custom_op(
-    "spikeloom::readout_dense_backward",
-    mutates_args=(),
-    device_types="cpu",
-    schema=f"({_SAVED}, int batch, bool low, bool by_sample) -> (Tensor d_current, {_GRADIENTS}",
+@operator(
+    "readout_dense_backward", f"({_SAVED}, int batch, bool low, bool by_sample) -> (Tensor d_current, {_GRADIENTS}"
 )
 def readout_dense_backward(parameters, history, d_out, d_last_state, outputs, steps, neuron, batch, low, by_sample):
     """The gradients of `readout_dense`; those by the currents come in the number type and layout of these."""

@@ -24,6 +24,7 @@ from spikeloom.ops.arrays import (
 )
 from spikeloom.ops.feedforward import SCANNED, fake_gradients, fake_scanned, given_only, save_scanned
 from spikeloom.ops.leave import Margins
+from spikeloom.ops.operator import operator
 from spikeloom.ops.pool import recycled
 from spikeloom.ops.scans import Layer, Record, Scanned, Upstream, added_up, empty_words, scanned, weights
 from spikeloom.ops.together import Together, cut, stretch_of, team, together
@@ -44,12 +45,7 @@ SAVED = (
 GRADIENTS = "Tensor d_bias, Tensor d_parameters, Tensor d_state, Tensor d_spike, Tensor d_recurrent)"
 
 
-@torch.library.custom_op(
-    "spikeloom::recurrent",
-    mutates_args=(),
-    device_types="cpu",
-    schema=f"({_SPIKES}, Tensor active, Tensor weight, Tensor? shadow, {LAYER}) -> {SCANNED}",
-)
+@operator("recurrent", f"({_SPIKES}, Tensor active, Tensor weight, Tensor? shadow, {LAYER}) -> {SCANNED}")
 def recurrent(
     ids,
     row_start,
@@ -152,11 +148,9 @@ def _room(samples: int, stretch: int, summed: bool, layer: Layer) -> Any:
     return kernels("recurrent").Room(*cut(scratch(sum(sizes)), *sizes), fired, np.empty_like(fired[1:]))
 
 
-@torch.library.custom_op(
-    "spikeloom::recurrent_backward",
-    mutates_args=(),
-    device_types="cpu",
-    schema=f"({_SPIKES}, Tensor weight, Tensor? shadow, {SAVED}, bool want_input) -> "
+@operator(
+    "recurrent_backward",
+    f"({_SPIKES}, Tensor weight, Tensor? shadow, {SAVED}, bool want_input) -> "
     f"(Tensor d_input, Tensor d_weight, {GRADIENTS}",
 )
 def recurrent_backward(

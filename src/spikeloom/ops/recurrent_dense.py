@@ -14,14 +14,13 @@ from spikeloom.ops.arrays import BLOCK, kernels, room
 from spikeloom.ops.dense import layout_of, room_for, stored
 from spikeloom.ops.feedforward import SCANNED, given_only, save_scanned
 from spikeloom.ops.feedforward_dense import fake_current_gradients
+from spikeloom.ops.operator import operator
 from spikeloom.ops.recurrent import GRADIENTS, LAYER, SAVED, fake_recurrent, scan_recurrent
 from spikeloom.ops.scans import Layer, Record, Upstream, columns_room, weights
 from spikeloom.ops.together import together
 
 
-@torch.library.custom_op(
-    "spikeloom::recurrent_dense", mutates_args=(), device_types="cpu", schema=f"(Tensor current, {LAYER}) -> {SCANNED}"
-)
+@operator("recurrent_dense", f"(Tensor current, {LAYER}) -> {SCANNED}")
 def recurrent_dense(
     current,
     recurrent,
@@ -46,12 +45,7 @@ def recurrent_dense(
     return tuple(scan_recurrent(source, weights(recurrent, recurrent_shadow), layer, state, spike, order))
 
 
-@torch.library.custom_op(
-    "spikeloom::recurrent_dense_backward",
-    mutates_args=(),
-    device_types="cpu",
-    schema=f"({SAVED}, bool low, bool by_sample) -> (Tensor d_current, {GRADIENTS}",
-)
+@operator("recurrent_dense_backward", f"({SAVED}, bool low, bool by_sample) -> (Tensor d_current, {GRADIENTS}")
 def recurrent_dense_backward(
     recurrent,
     recurrent_shadow,

@@ -5,16 +5,12 @@ from torch import Tensor
 
 from spikeloom import surrogates
 from spikeloom.ops.leave import leave, no_margins
+from spikeloom.ops.operator import operator
 
 _ROWS = "(Tensor active, Tensor ids, Tensor row_start, Tensor spike_count, Tensor slope)"
 
 
-@torch.library.custom_op(
-    "spikeloom::select",
-    mutates_args=(),
-    device_types="cpu",
-    schema=f"(Tensor margin, Tensor depth, str surrogate) -> {_ROWS}",
-)
+@operator("select", f"(Tensor margin, Tensor depth, str surrogate) -> {_ROWS}")
 def select(margin, depth, surrogate):
     """Rows of ids from margins `[R, N]`, N a multiple of 64; the window begins at `depth` `[N]`, +inf for no neuron.
 

@@ -4,9 +4,10 @@ import numpy as np
 import torch
 
 from spikeloom.ops.arrays import flat, kernels, run
+from spikeloom.ops.operator import operator
 
 
-@torch.library.custom_op("spikeloom::shadow", mutates_args=(), device_types="cpu", schema="(Tensor weight) -> Tensor")
+@operator("shadow", "(Tensor weight) -> Tensor")
 def shadow(weight):
     """`[N / 64, I, 32]` int32, each two numbers of `weight` `[N / 64, I, 64]` in bfloat16; see `kernels.cpu.simd`."""
     packed = torch.empty(*weight.shape[:2], weight.shape[2] // 2, dtype=torch.int32)
