@@ -119,6 +119,8 @@ def _flat(tensor: Tensor | None, like: Tensor) -> np.ndarray:
     fits = tensor.dtype is torch.float32 and tensor.device.type == "cpu"
     require(fits, "parameter", "float32 on the CPU", f"{tensor.dtype} on {tensor.device}", "take torch's optimiser")
     tensor = _laid_out(tensor, like)
+    if tensor.is_contiguous():
+        return tensor.detach().numpy().reshape(-1)
     order = sorted(range(tensor.dim()), key=tensor.stride().__getitem__, reverse=True)
     numbers = tensor.detach().permute(order)
     require(numbers.is_contiguous(), "parameter", "one without gaps in memory", f"strides {tensor.stride()}")

@@ -26,7 +26,7 @@ def test_room_begins_at_a_line_of_the_cache(shape: tuple[int, ...]) -> None:
 @pytest.fixture
 def _fresh(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(arrays, "_own", threading.local())
-    monkeypatch.setattr(arrays, "HUGE", 1 << 10)
+    monkeypatch.setattr(arrays, "GRAIN", 1 << 10)
 
 
 @pytest.mark.usefixtures("_fresh")

@@ -12,14 +12,15 @@ import torch
 from torch import Tensor
 
 from spikeloom.ops import openmp
+from spikeloom.ops.pool import mapped
 
 BLOCK = 64
 # Work is cut into at least so many tasks, whatever the number of threads, so that results do not depend on it.
 TASKS = 8
 LINE = 16
 """Floats in a line of the cache."""
-HUGE = 1 << 21
-"""Floats; NumPy asks for huge pages for arrays of 4 MB and more."""
+GRAIN = 1 << 16
+"""Floats; room that lasts is a multiple of it, so that a little more is there already."""
 CHUNK_ROWS = 2400
 """So many rows of a block's gradients, 600 KB, stay in a core's L2 cache beside the block's weights."""
 
@@ -76,7 +77,7 @@ def scratch(size: int) -> np.ndarray:
     half the time where it needs no more than one entry of the processor's table of pages.
     """
     if getattr(_own, "room", np.empty(0)).size < size:
-        _own.room = room(max(size, HUGE))
+        _own.room = mapped(4 * -(-size // GRAIN) * GRAIN).view(np.float32)
     own: np.ndarray = _own.room[:size]
     return own
 
@@ -112,6 +113,14 @@ def zeros(*shape: int) -> Tensor:
     return torch.from_numpy(_aligned(np.zeros(math.prod(shape) + LINE, np.float32), shape))
 
 
+def silence(*shape: int) -> Tensor:
+    """Zeros to read, never to write: always the same, and of a page that the system shares until it is written."""
+    size = math.prod(shape)
+    if getattr(_own, "silence", np.empty(0)).size < size:
+        _own.silence = _aligned(np.zeros(size + LINE, np.float32), (size,))
+    return torch.from_numpy(_own.silence[:size].reshape(shape))
+
+
 def blocks_of(neurons: int) -> int:
     """How many blocks of 64 that many neurons take."""
     return -(-neurons // BLOCK)
@@ -122,8 +131,9 @@ def padded(neurons: int) -> int:
     return blocks_of(neurons) * BLOCK
 
 
+@cache
 def valid_words(neurons: int) -> np.ndarray:
-    """`[N / 64]` uint64: a bit for each neuron that exists."""
+    """`[N / 64]` uint64, to read: a bit for each neuron that exists."""
     exists = np.arange(padded(neurons)) < neurons
     return np.packbits(exists, bitorder="little").view(np.uint64)
 
@@ -141,8 +151,12 @@ def sample_groups(blocks: int, batch: int) -> int:
     return max(1, min(batch, -(-TASKS // blocks)))
 
 
+@cache
 def chunk_bounds(groups: int, batch: int, steps: int) -> np.ndarray:
-    """`[chunks + 1]` int64, the samples at which chunks begin: as many in each group, each of a few thousand rows."""
+    """The samples at which chunks begin, as many in each group, each of a few thousand rows.
+
+    `[chunks + 1]` int64, to read.
+    """
     chunks = min(max(1, batch // groups), -(-batch * steps // (groups * CHUNK_ROWS)))
     group = np.arange(groups + 1) * batch // groups
     within = group[:-1, None] + np.diff(group)[:, None] * np.arange(chunks) // chunks

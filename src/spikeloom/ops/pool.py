@@ -42,7 +42,7 @@ def recycled(*shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
             if sys.getrefcount(array) == _IDLE:
                 return _shown(array, shape, dtype)
         _hand_back(size)
-        array = _mapped(size)
+        array = mapped(size)
         _kept[size].append(array)
         return _shown(array, shape, dtype)
 
@@ -62,9 +62,13 @@ def _shown(array: np.ndarray, shape: tuple[int, ...], dtype: torch.dtype) -> Ten
     return torch.from_numpy(array[: math.prod(shape) * dtype.itemsize]).view(dtype).view(shape)
 
 
-def _mapped(size: int) -> np.ndarray:
-    """Pages of the system's own, huge ones where it has any."""
-    pages = mmap.mmap(-1, size if size < _HUGE else -(-size // _HUGE) * _HUGE)
-    if size >= _HUGE and hasattr(mmap, "MADV_HUGEPAGE"):
-        pages.madvise(mmap.MADV_HUGEPAGE)
-    return np.frombuffer(pages, np.uint8, size)
+def mapped(size: int) -> np.ndarray:
+    """So many bytes on pages of the system's own, on huge ones where it has any and most of one is wanted."""
+    huge = 2 * size >= _HUGE and hasattr(mmap, "MADV_HUGEPAGE")
+    pages = mmap.mmap(-1, size + _HUGE if huge else size)
+    whole = np.frombuffer(pages, np.uint8)
+    if not huge:
+        return whole
+    pages.madvise(mmap.MADV_HUGEPAGE)
+    first = -whole.ctypes.data % _HUGE
+    return whole[first : first + size]

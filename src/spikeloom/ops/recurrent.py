@@ -137,7 +137,15 @@ def scan_recurrent(
         )
     entry_end = np.cumsum(entries)
     packed = Margins(margins, np.zeros(1, np.int64), (entry_end - entries)[:, None], entry_end[:, None])
-    return scanned(layer, spikes, near, last_state, packed, entry_end, history)
+    last_spike = _last_spikes(spikes, steps)
+    return scanned(layer, spikes, near, last_state, last_spike, packed, entry_end, history)
+
+
+def _last_spikes(spikes: Tensor, steps: int) -> Tensor:
+    """`[B, N]` zeros and ones: who spiked at the last step."""
+    last = np.ascontiguousarray(array(spikes)[:, steps - 1 :: steps].T)  # [B, N / 64]
+    bits = np.unpackbits(last.view(np.uint8), axis=1, bitorder="little")
+    return torch.from_numpy(bits.astype(np.float32))
 
 
 def _room(samples: int, stretch: int, summed: bool, layer: Layer) -> Any:

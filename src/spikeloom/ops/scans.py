@@ -21,6 +21,7 @@ from spikeloom.ops.arrays import (
     run,
     sample_groups,
     scratch,
+    silence,
     spike_words,
     unsigned,
     valid_words,
@@ -31,7 +32,7 @@ from spikeloom.ops.leave import Margins, leave, unlisted
 from spikeloom.ops.pool import recycled
 
 SMALL_SUM = 1 << 18
-"""So many numbers are added up in about 40 microseconds."""
+"""So many numbers are added up on one thread before another could wake."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ class Layer:
 
     def start(self, batch: int) -> Tensor:
         """The states `[S, B, N]` from which neurons start: zeros."""
-        return zeros(self.equations.states, batch, self.parameters.shape[1])
+        return silence(self.equations.states, batch, self.parameters.shape[1])
 
     def history(self, batch: int) -> Tensor:
         """Room for what the neurons keep for their backward pass, `[K, B * T, N]`."""
@@ -76,7 +77,8 @@ class Layer:
     def by_parameter(self, d_learned: Tensor) -> Tensor:
         """The gradients by all parameters `[P, N]`, of those by the learned ones `[L, N]`; zeros for the others."""
         d_parameters = zeros(*self.parameters.shape)
-        d_parameters[list(self.equations.learned)] = d_learned
+        if self.equations.learned:
+            d_parameters[list(self.equations.learned)] = d_learned
         return d_parameters
 
 
@@ -102,13 +104,6 @@ def empty_words(neurons: int, rows: int) -> tuple[Tensor, Tensor]:
     """Room for the bits of a scan: who spiked, who was near; `[N / 64, R]`."""
     shape = (blocks_of(neurons), rows)
     return torch.empty(shape, dtype=torch.int64), torch.empty(shape, dtype=torch.int64)
-
-
-def last_spikes(spikes: Tensor, steps: int) -> Tensor:
-    """`[B, N]` zeros and ones: who spiked at the last step."""
-    last = np.ascontiguousarray(array(spikes)[:, steps - 1 :: steps].T)  # [B, N / 64]
-    bits = np.unpackbits(last.view(np.uint8), axis=1, bitorder="little")
-    return torch.from_numpy(bits.astype(np.float32))
 
 
 def scan_forward(
@@ -139,7 +134,8 @@ def scan_forward(
     # Room for the worst case: what is not written takes no memory.
     margins = lasting("margins", blocks, (rows + groups) * BLOCK)
     entries = np.empty((blocks, batch), np.int64)
-    last_state, history = torch.empty_like(state), layer.history(batch)
+    last_state, last_spike = torch.empty_like(state), torch.empty(state.shape[1:])
+    history = layer.history(batch)
     run(
         kernels("scan").forward,
         width(),
@@ -158,6 +154,7 @@ def scan_forward(
         margins,
         entries,
         array(last_state),
+        array(last_spike),
         array(history),
         raster or kernels("sources").Nowhere(),
     )
@@ -166,7 +163,7 @@ def scan_forward(
     start = np.ascontiguousarray((entry_end - entries)[:, firsts])
     end = np.ascontiguousarray(entry_end[:, np.append(firsts[1:], batch) - 1])
     packed = Margins(margins, (firsts * layer.steps + np.arange(groups)) * BLOCK, start, end)
-    return scanned(layer, spikes, near, last_state, packed, entry_end, history, listed=listed)
+    return scanned(layer, spikes, near, last_state, last_spike, packed, entry_end, history, listed=listed)
 
 
 def scanned(
@@ -174,6 +171,7 @@ def scanned(
     spikes: Tensor,
     near: Tensor,
     last_state: Tensor,
+    last_spike: Tensor,
     margins: Margins,
     entry_end: np.ndarray,
     history: Tensor,
@@ -191,7 +189,7 @@ def scanned(
         left.row_start,
         left.spike_count,
         last_state,
-        last_spikes(spikes, layer.steps),
+        last_spike,
         left.dropped,
         spikes,
         near,
@@ -334,17 +332,18 @@ def scan_backward(sink: Any, layer: Layer, record: Record, upstream: Upstream, *
 
 
 def given(gradient: Tensor | None, *shape: int) -> Tensor:
-    """The gradient, contiguous, or zeros where there is none."""
-    return zeros(*shape) if gradient is None else gradient.contiguous()
+    """The gradient, contiguous, or zeros where there is none; to read."""
+    return silence(*shape) if gradient is None else gradient.contiguous()
 
 
 def added_up(parts: Tensor) -> Tensor:
     """The sum of `[P, ...]` over its parts, in their order."""
     if parts.shape[0] == 1:
         return parts[0]
+    if parts.numel() < SMALL_SUM:
+        return torch.from_numpy(array(parts).sum(0))
     total = torch.empty(parts.shape[1:])
-    flat_parts, few = array(parts).reshape(parts.shape[0], -1), parts.numel() < SMALL_SUM
-    run(kernels("rows").add_up, flat_parts, array(total).reshape(-1), small=few)
+    run(kernels("rows").add_up, array(parts).reshape(parts.shape[0], -1), array(total).reshape(-1))
     return total
 
 

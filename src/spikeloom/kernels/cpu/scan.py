@@ -67,6 +67,7 @@ def forward(
     margins,
     entries,
     last_state,
+    last_spike,
     history,
     raster,
 ):
@@ -91,6 +92,7 @@ def forward(
             the part of each group of samples, which has room for a block more than it needs.
         entries: [N / 64, B] int64, written: how many of them each sample has.
         last_state: [S, B, N] float32, written.
+        last_spike: [B, N] float32, written: zeros and ones, who spiked at the last step.
         history: [K, B * T, N] float32, written: what the neuron keeps of each step for its backward pass.
         raster: a sink for the spikes as zeros and ones.
     """
@@ -103,7 +105,8 @@ def forward(
         _forward_block(
             width, neuron, source, parameters.ravel(), depth, valid[k], state.ravel(), first_spike[k], steps, batch,
             batch * group // groups, batch * (group + 1) // groups, group,
-            spikes[k], near[k], margins[k], entries[k], last_state.ravel(), history.ravel(), raster, k, neurons,
+            spikes[k], near[k], margins[k], entries[k], last_state.ravel(),
+            last_spike.ravel(), history.ravel(), raster, k, neurons,
         )  # fmt: skip
         task = take_next(counter)
     restore_denormals(control)
@@ -112,7 +115,7 @@ def forward(
 @inlined
 def _forward_block(
     width, neuron, source, parameters, depth, valid, state, first_spike, steps, batch, first_sample, end_sample, group,
-    spikes, near, margins, entries, last_state, history, raster, k, neurons,
+    spikes, near, margins, entries, last_state, last_spike, history, raster, k, neurons,
 ):  # fmt: skip
     zero, one = full(width, _ZERO), full(width, _ONE)
     at = k * BLOCK
@@ -136,6 +139,7 @@ def _forward_block(
             stored += popcount(inside)
         entries[b] = stored - before
         store_blocks(last_state, b * neurons + at, batch * neurons, x)
+        store(last_spike, b * neurons + at, select(spikes[(b + 1) * steps - 1], one, zero))
 
 
 @kernel
