@@ -24,7 +24,7 @@ from spikeloom.ops.dense import layout_of, room_for, stored, written
 from spikeloom.ops.feedforward import fake_gradients
 from spikeloom.ops.feedforward_dense import fake_current_gradients
 from spikeloom.ops.operator import operator
-from spikeloom.ops.scans import Layer, added_up, given, scattered
+from spikeloom.ops.scans import SMALL_SCAN, Layer, added_up, given, scattered
 
 _LAYER = "Tensor? bias, Tensor parameters, Tensor? state, int outputs, int steps, str neuron"
 _SAVED = "Tensor parameters, Tensor history, Tensor? d_out, Tensor? d_last_state, int outputs, int steps, str neuron"
@@ -51,6 +51,7 @@ def _forward(source: Any, layer: Layer, state: Tensor | None, batch: int) -> tup
         array(out),
         array(last_state),
         array(history),
+        small=blocks * batch * layer.steps <= SMALL_SCAN,
     )
     return out, last_state, history
 
@@ -89,6 +90,7 @@ def _run_backward(
         array(d_bias),
         array(d_learned),
         array(d_state),
+        small=neurons // BLOCK * batch * layer.steps <= SMALL_SCAN,
     )
     return added_up(d_bias), layer.by_parameter(added_up(d_learned)), d_state
 

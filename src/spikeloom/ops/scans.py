@@ -34,6 +34,9 @@ from spikeloom.ops.pool import recycled
 SMALL_SUM = 1 << 18
 """So many numbers are added up on one thread before another could wake."""
 
+SMALL_SCAN = 1 << 10
+"""So many steps of a block are done on one thread before another could wake, which takes some 150 microseconds."""
+
 
 @dataclass(frozen=True)
 class Layer:
@@ -157,6 +160,7 @@ def scan_forward(
         array(last_spike),
         array(history),
         raster or kernels("sources").Nowhere(),
+        small=blocks * rows <= SMALL_SCAN,
     )
     entry_end = np.cumsum(entries.reshape(-1)).reshape(blocks, batch)
     firsts = np.arange(groups) * batch // groups
@@ -327,6 +331,7 @@ def scan_backward(sink: Any, layer: Layer, record: Record, upstream: Upstream, *
         array(d_learned),
         array(d_state),
         array(d_spike),
+        small=blocks * rows <= SMALL_SCAN,
     )
     return added_up(d_bias), layer.by_parameter(added_up(d_learned)), d_state, d_spike
 
