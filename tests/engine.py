@@ -1,5 +1,6 @@
 """Runs the oracle's cases through the operators, as the modules do: blocks of 64 neurons, rows of ids."""
 
+import inspect
 import sys
 from collections.abc import Callable, Iterator, Sequence
 
@@ -186,7 +187,10 @@ def call(
     else:
         operator = ops.feedforward_dense if recurrent is None else ops.recurrent_dense
         inputs = {"current": ops.currents(x, weight, False)}
-    return Scanned(*operator(**inputs, **arguments)[: len(Scanned._fields)])
+    if operator is ops.feedforward_dense:
+        arguments["listed"] = True
+    in_order = inspect.signature(operator).bind(**inputs, **arguments).args
+    return Scanned(*operator(*in_order)[: len(Scanned._fields)])
 
 
 def left(case: Case, scanned: Scanned) -> Spikes:

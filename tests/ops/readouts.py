@@ -51,19 +51,15 @@ def run_operator(given: dict[str, Tensor], *, sparse: bool) -> dict[str, Tensor]
     source = x.active if isinstance(x, Spikes) else x
     source.requires_grad_()
     weight = to_blocks(leaves["weight"])
-    layer = {
-        "bias": padded(leaves["bias"]) if "bias" in leaves else None,
-        "parameters": torch.stack([padded(leaves["beta"]), padded(leaves["gain"])]),
-        "state": padded(leaves["state"])[None],
-        "outputs": outputs,
-        "steps": steps,
-        "neuron": equations(li.neuron(), ("beta", "gain")).text,
-    }
+    bias = padded(leaves["bias"]) if "bias" in leaves else None
+    parameters = torch.stack([padded(leaves["beta"]), padded(leaves["gain"])])
+    neuron = equations(li.neuron(), ("beta", "gain")).text
+    layer = (bias, parameters, padded(leaves["state"])[None], outputs, steps, neuron)
     if isinstance(x, Spikes):
-        rows = {"ids": x.ids, "row_start": x.row_start, "spike_count": x.spike_count, "active": x.active}
-        out, last, _ = ops.readout(**rows, weight=weight, **layer)
+        rows = (x.ids, x.row_start, x.spike_count, x.active)
+        out, last, _ = ops.readout(*rows, weight, *layer)
     else:
-        out, last, _ = ops.readout_dense(ops.currents(x, weight, False), **layer)
+        out, last, _ = ops.readout_dense(ops.currents(x, weight, False), *layer)
     torch.autograd.backward([out, last], [given["d_out"], padded(given["d_state"])[None]])
     assert source.grad is not None
     d_x = source.grad

@@ -107,7 +107,8 @@ def scan(name: str, current: Tensor) -> dict[str, Tensor]:
         inner = (to_blocks(dyadic(70, 70, seed=5, size=2) / 16, rows=size), None) if name == "recurrent_dense" else ()
         numbers = (steps, 70, equations(lif.neuron()).text, SuperSpike(1.0).spec, 0, 0)
         operator = getattr(ops, name)
-        out, *_ = operator(leaf, *inner, bias, parameters, spread(-0.2, 70), None, None, *numbers)
+        last = (True,) if name == "feedforward_dense" else ()
+        out, *_ = operator(leaf, *inner, bias, parameters, spread(-0.2, 70), None, None, *numbers, *last)
         assert out.numel() > 50
     out.backward(dyadic(*out.shape, seed=6, size=4))
     assert leaf.grad is not None

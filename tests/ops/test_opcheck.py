@@ -86,6 +86,7 @@ def layer(name: str, *, full: bool, limit: int) -> Arguments:
         spread(-0.2, NEURONS),
         *state(full=full),
         *numbers,
+        *((True,) if name == "feedforward_dense" else ()),
     )
 
 
@@ -104,7 +105,8 @@ def arguments(name: str, *, full: bool, limit: int) -> Arguments:
     if name == "product":
         return *source(), blocked(INPUTS, seed=4)
     if name == "listed":
-        out = ops.feedforward_dense(*arguments("feedforward_dense", full=False, limit=0), False)
+        *given, _ = arguments("feedforward_dense", full=False, limit=0)
+        out = ops.feedforward_dense(*given, False)
         scanned, raster = ops.Scanned(*out[:-1]), out[-1].detach().requires_grad_()
         return raster, scanned.spikes, scanned.near, len(scanned.slope)
     if name == "currents":

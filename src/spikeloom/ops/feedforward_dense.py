@@ -10,7 +10,7 @@ from spikeloom.ops.scans import Layer, Record, Upstream, scan_backward, scan_for
 
 _FORWARD = (
     "(Tensor current, Tensor? bias, Tensor parameters, Tensor depth, Tensor? state, Tensor? spike, int steps, "
-    "int neurons, str neuron, str surrogate, int limit, int seed, bool listed=True) -> "
+    "int neurons, str neuron, str surrogate, int limit, int seed, bool listed) -> "
 )
 _RETURNED = SCANNED.removesuffix(")") + ", Tensor raster)"
 _BACKWARD = (
@@ -22,7 +22,7 @@ _BACKWARD = (
 
 @operator("feedforward_dense", _FORWARD + _RETURNED)
 def feedforward_dense(
-    current, bias, parameters, depth, state, spike, steps, neurons, neuron, surrogate, limit, seed, listed=True
+    current, bias, parameters, depth, state, spike, steps, neurons, neuron, surrogate, limit, seed, listed
 ):
     """As `ops.feedforward`, for the currents `[T, B, N]` that `ops.currents` or `ops.currents_of_spikes` gives.
 
@@ -41,7 +41,7 @@ def feedforward_dense(
 
 
 @feedforward_dense.register_fake
-def _fake(current, bias, parameters, depth, state, spike, steps, neurons, neuron, surrogate, limit, seed, listed=True):
+def _fake(current, bias, parameters, depth, state, spike, steps, neurons, neuron, surrogate, limit, seed, listed):
     raster = current.new_empty(0) if limit else torch.empty_like(current)
     active, ids, row_start, *others = fake_scanned(parameters, current.shape[1], steps, neurons, neuron, limit)
     if not listed:

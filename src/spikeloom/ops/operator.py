@@ -25,7 +25,7 @@ class Operator:
         self._traced, self._function, self._name = define(function), function, name
         self._differentiable = function
         self.register_fake = self._traced.register_fake
-        self.__doc__, self.__name__ = function.__doc__, name
+        self.__doc__, self.__name__, self.__wrapped__ = function.__doc__, name, function
 
     def __call__(self, *arguments: Any) -> Any:
         if _is_traced() or not arguments[0].is_cpu:
