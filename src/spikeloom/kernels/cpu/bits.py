@@ -33,10 +33,10 @@ def popcount(typing, bits):
 
 @intrinsic
 def trailing_zeros(typing, bits):
-    """The place of the lowest set bit; there has to be one."""
+    """The place of the lowest set bit; 64 where there is none."""
 
     def generate(context, builder, signature, arguments):
-        return call(builder, "llvm.cttz.i64", _I64, [arguments[0], _I1(1)])
+        return call(builder, "llvm.cttz.i64", _I64, [arguments[0], _I1(0)])
 
     return types.uint64(types.uint64), generate
 

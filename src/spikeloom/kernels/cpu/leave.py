@@ -12,7 +12,7 @@ from spikeloom.kernels.cpu.compile import inlined, kernel
 from spikeloom.kernels.cpu.simd import BLOCK
 from spikeloom.kernels.cpu.surrogate import slope
 
-_ONE = np.uint64(1)
+_ONE, _FOUR, _EIGHT = np.uint64(1), np.uint64(4), np.uint64(8)
 
 
 @kernel
@@ -69,7 +69,10 @@ def leave(
             before = np.int64(0)
             for i in range(c):
                 before += sums[i]
-            _list(spikes, kept, c * chunk, min((c + 1) * chunk, rows), before, spike_count, row_start, ids, active)
+            _list(
+                spikes, kept, c * chunk, min((c + 1) * chunk, rows), before, np.uint64(before + sums[c]), spike_count,
+                row_start, ids, active,
+            )  # fmt: skip
         task = take_next(counter)
 
 
@@ -97,7 +100,8 @@ def _count(spikes, kept, first, end, spike_count, row_start):
 
 
 @inlined
-def _list(spikes, kept, first, end, before, spike_count, row_start, ids, active):
+def _list(spikes, kept, first, end, before, behind, spike_count, row_start, ids, active):
+    """List some rows, whose ids begin at `before` and end at `behind`."""
     for r in range(first, end):
         fired = np.uint64(before)
         before += row_start[r + 1]
@@ -106,16 +110,34 @@ def _list(spikes, kept, first, end, before, spike_count, row_start, ids, active)
         for i in range(fired, np.uint64(before)):
             active[i] = np.float32(1) if i < near else np.float32(0)
         for k in range(spikes.shape[0]):
-            word = kept[k, r]
-            if word != np.uint64(0):
-                fired = _write_ids(word & spikes[k, r], k, ids, fired)
-                near = _write_ids(word & ~spikes[k, r], k, ids, near)
+            fired = _write_ids(kept[k, r] & spikes[k, r], np.uint64(k * BLOCK), ids, fired, behind)
+        for k in range(spikes.shape[0]):
+            near = _write_ids(kept[k, r] & ~spikes[k, r], np.uint64(k * BLOCK), ids, near, behind)
 
 
 @inlined
-def _write_ids(word, k, ids, at):
+def _write_ids(word, base, ids, at, behind):
+    """Write the ids of the set bits; places up to `behind` may hold anything afterwards.
+
+    Four are written at a time, however many there are: a branch for each bit would mostly be foretold wrongly.
+    """
+    end = at + popcount(word)
+    if at + _FOUR <= behind:
+        word = _write_four(word, base, ids, at)
+        while word != np.uint64(0) and at + _EIGHT <= behind:
+            at += _FOUR
+            word = _write_four(word, base, ids, at)
+        at += _FOUR
     while word != np.uint64(0):
-        ids[at] = np.uint32(np.uint64(k * BLOCK) + trailing_zeros(word))
+        ids[at] = np.uint32(base + trailing_zeros(word))
         at += _ONE
         word &= word - _ONE
-    return at
+    return end
+
+
+@inlined
+def _write_four(word, base, ids, at):
+    for i in range(4):
+        ids[at + np.uint64(i)] = np.uint32(base + trailing_zeros(word))
+        word &= word - _ONE
+    return word
