@@ -73,6 +73,20 @@ def fetch(typing, array, index):
 
 
 @intrinsic
+def not_unrolled(typing):
+    """Keep LLVM from unrolling the loop in whose body this stands.
+
+    Unrolled, a loop of a few rounds has two ends and a choice between them, each of which is foretold wrongly.
+    """
+
+    def generate(context, builder, signature, arguments):
+        builder.asm(ir.FunctionType(ir.VoidType(), []), "", "", [], side_effect=True)
+        return context.get_dummy_value()
+
+    return types.none(), generate
+
+
+@intrinsic
 def take_next(typing, counter):
     """The number in a one-element int64 array, which goes up by one; no two threads get the same."""
 
