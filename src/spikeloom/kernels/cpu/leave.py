@@ -80,8 +80,9 @@ def leave(
 def _pack(surrogate, scale, margins, group_start, start, end, slopes):
     """Bring the derivatives at a block's window entries into one array without gaps."""
     for g in range(len(group_start)):
-        for i in range(end[g] - start[g]):
-            slopes[start[g] + i] = slope(surrogate, margins[group_start[g] + i], scale)
+        stored, at, count = np.uint64(group_start[g]), np.uint64(start[g]), np.uint64(end[g] - start[g])
+        for i in range(count):
+            slopes[at + i] = slope(surrogate, margins[stored + i], scale)
 
 
 @inlined
@@ -90,9 +91,10 @@ def _count(spikes, kept, first, end, spike_count, row_start):
     for r in range(first, end):
         spike_count[r], row_start[r + 1] = 0, 0
     for k in range(spikes.shape[0]):
-        for r in range(first, end):
+        for r in range(np.uint64(first), np.uint64(end)):
             spike_count[r] += np.int32(popcount(spikes[k, r] & kept[k, r]))
-            row_start[r + 1] += np.int64(popcount(kept[k, r]))
+        for r in range(np.uint64(first), np.uint64(end)):
+            row_start[r + _ONE] += np.int64(popcount(kept[k, r]))
     total = np.int64(0)
     for r in range(first, end):
         total += row_start[r + 1]
