@@ -6,13 +6,14 @@ scan, block after block, and in a block row after row.
 
 import numpy as np
 
-from spikeloom.kernels.cpu.bits import finish, finished, popcount, take_next, trailing_zeros
+from spikeloom.kernels.cpu.bits import finish, finished, popcount, take_next
 from spikeloom.kernels.cpu.cap import cap_row
 from spikeloom.kernels.cpu.compile import inlined, kernel
+from spikeloom.kernels.cpu.ids import write_ids
 from spikeloom.kernels.cpu.simd import BLOCK
 from spikeloom.kernels.cpu.surrogate import slope
 
-_ONE, _FOUR, _EIGHT = np.uint64(1), np.uint64(4), np.uint64(8)
+_ONE = np.uint64(1)
 
 
 @kernel
@@ -112,34 +113,6 @@ def _list(spikes, kept, first, end, before, behind, spike_count, row_start, ids,
         for i in range(fired, np.uint64(before)):
             active[i] = np.float32(1) if i < near else np.float32(0)
         for k in range(spikes.shape[0]):
-            fired = _write_ids(kept[k, r] & spikes[k, r], np.uint64(k * BLOCK), ids, fired, behind)
+            fired = write_ids(kept[k, r] & spikes[k, r], np.uint64(k * BLOCK), ids, fired, behind)
         for k in range(spikes.shape[0]):
-            near = _write_ids(kept[k, r] & ~spikes[k, r], np.uint64(k * BLOCK), ids, near, behind)
-
-
-@inlined
-def _write_ids(word, base, ids, at, behind):
-    """Write the ids of the set bits; places up to `behind` may hold anything afterwards.
-
-    Four are written at a time, however many there are: a branch for each bit would mostly be foretold wrongly.
-    """
-    end = at + popcount(word)
-    if at + _FOUR <= behind:
-        word = _write_four(word, base, ids, at)
-        while word != np.uint64(0) and at + _EIGHT <= behind:
-            at += _FOUR
-            word = _write_four(word, base, ids, at)
-        at += _FOUR
-    while word != np.uint64(0):
-        ids[at] = np.uint32(base + trailing_zeros(word))
-        at += _ONE
-        word &= word - _ONE
-    return end
-
-
-@inlined
-def _write_four(word, base, ids, at):
-    for i in range(4):
-        ids[at + np.uint64(i)] = np.uint32(base + trailing_zeros(word))
-        word &= word - _ONE
-    return word
+            near = write_ids(kept[k, r] & ~spikes[k, r], np.uint64(k * BLOCK), ids, near, behind)

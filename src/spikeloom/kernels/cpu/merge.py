@@ -68,7 +68,8 @@ def _merge_vector(typing, array, i, first, j, second, out, to, count):
         rows = context.make_array(array)(context, builder, arguments[0]).data
         merged, behind = ir.Constant(_VECTOR, [0.0] * LANES), []
         for position in (1, 3):
-            at, mask = at_index(context, builder, signature, arguments, position), _mask(builder, arguments[position + 1])
+            at = at_index(context, builder, signature, arguments, position)
+            mask = _mask(builder, arguments[position + 1])
             taken = [builder.gep(rows, [at]), mask, merged]
             merged = call(builder, f"llvm.masked.expandload.v{LANES}f32", _VECTOR, taken)
             number = builder.zext(builder.bitcast(mask, ir.IntType(LANES)), _I64)
@@ -81,9 +82,8 @@ def _merge_vector(typing, array, i, first, j, second, out, to, count):
         call(builder, name, ir.VoidType(), [merged, pointer, _I32(4), _mask(builder, counted)])
         return context.make_tuple(builder, signature.return_type, behind)
 
-    places = types.UniTuple(types.uint64, 2)
     word = types.uint64
-    return places(array, word, word, word, word, out, word, word), generate
+    return types.UniTuple(word, 2)(array, word, word, word, word, out, word, word), generate
 
 
 def _mask(builder: ir.IRBuilder, bits: ir.Value) -> ir.Value:
