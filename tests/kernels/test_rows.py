@@ -7,6 +7,7 @@ from kernels.rasters import counts_of, kept_of, listed, raster, words
 
 from spikeloom.kernels.cpu import bits, rows, workers
 from spikeloom.kernels.cpu.compile import FLAGS
+from spikeloom.kernels.cpu.simd import Width
 
 STEPS, BATCH = 13, 11
 SIZES = pytest.mark.parametrize(
@@ -18,17 +19,17 @@ compiled = numba.njit(**FLAGS)
 
 
 @compiled
-def to_blocks(counter, spikes, near, kept, row_start, spike_count, entry_end, steps, by_row, by_block):
+def to_blocks(counter, width, spikes, near, kept, row_start, spike_count, entry_end, steps, by_row, by_block):
     at = np.empty(spikes.shape[0], np.uint64)
     b = bits.take_next(counter)
     while b < entry_end.shape[1]:
-        rows.to_blocks(spikes, near, kept, row_start, spike_count, entry_end, steps, b, at, by_row, by_block)
+        rows.to_blocks(width, spikes, near, kept, row_start, spike_count, entry_end, steps, b, at, by_row, by_block)
         b = bits.take_next(counter)
 
 
 @SIZES
 @THREADS
-def test_to_blocks(neurons: int, activity: float, threads: int) -> None:
+def test_to_blocks(width: Width, neurons: int, activity: float, threads: int) -> None:
     given = raster(neurons, STEPS * BATCH, activity=activity)
     kept = kept_of(given)
     row_start, spike_count = counts_of(given, kept)
@@ -44,7 +45,7 @@ def test_to_blocks(neurons: int, activity: float, threads: int) -> None:
     entry_end = np.cumsum(inside.sum((2, 3))).reshape(inside.shape[:2])
     by_block = np.full(entry_end[-1, -1], np.nan, np.float32)
     workers.run(
-        threads, to_blocks, given.spikes, given.near, words(kept), row_start, spike_count, entry_end, STEPS,
+        threads, to_blocks, width, given.spikes, given.near, words(kept), row_start, spike_count, entry_end, STEPS,
         by_row, by_block,
     )  # fmt: skip
     assert np.array_equal(by_block, in_blocks(dense)[inside])

@@ -33,10 +33,10 @@ def popcount(typing, bits):
 
 @intrinsic
 def trailing_zeros(typing, bits):
-    """The place of the lowest set bit; there has to be one."""
+    """The place of the lowest set bit; 64 where there is none."""
 
     def generate(context, builder, signature, arguments):
-        return call(builder, "llvm.cttz.i64", _I64, [arguments[0], _I1(1)])
+        return call(builder, "llvm.cttz.i64", _I64, [arguments[0], _I1(0)])
 
     return types.uint64(types.uint64), generate
 
@@ -70,6 +70,20 @@ def fetch(typing, array, index):
         return context.get_dummy_value()
 
     return types.none(array, index), generate
+
+
+@intrinsic
+def not_unrolled(typing):
+    """Keep LLVM from unrolling the loop in whose body this stands.
+
+    Unrolled, a loop of a few rounds has two ends and a choice between them, each of which is foretold wrongly.
+    """
+
+    def generate(context, builder, signature, arguments):
+        builder.asm(ir.FunctionType(ir.VoidType(), []), "", "", [], side_effect=True)
+        return context.get_dummy_value()
+
+    return types.none(), generate
 
 
 @intrinsic

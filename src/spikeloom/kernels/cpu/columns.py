@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from spikeloom.kernels.cpu.bits import not_unrolled
 from spikeloom.kernels.cpu.compile import inlined
 from spikeloom.kernels.cpu.simd import BLOCK, add, full, load, store
 
@@ -81,6 +82,7 @@ def sum_columns(width, d_weight, row, start, places, base, d, fresh):
         if fresh or begin < end:
             total = full(width, np.float32(0))
             for j in range(begin, end):
+                not_unrolled()
                 total = add(total, load(width, d, np.uint64(places[j]) * np.uint64(BLOCK)))
             # The sum of a chunk by itself, then on top of the others: fewer digits are lost.
             store(d_weight, row, total if fresh else add(load(width, d_weight, row), total))

@@ -6,9 +6,10 @@ scan, block after block, and in a block row after row.
 
 import numpy as np
 
-from spikeloom.kernels.cpu.bits import finish, finished, popcount, take_next, trailing_zeros
+from spikeloom.kernels.cpu.bits import finish, finished, popcount, take_next
 from spikeloom.kernels.cpu.cap import cap_row
 from spikeloom.kernels.cpu.compile import inlined, kernel
+from spikeloom.kernels.cpu.ids import write_ids
 from spikeloom.kernels.cpu.simd import BLOCK
 from spikeloom.kernels.cpu.surrogate import slope
 
@@ -69,7 +70,10 @@ def leave(
             before = np.int64(0)
             for i in range(c):
                 before += sums[i]
-            _list(spikes, kept, c * chunk, min((c + 1) * chunk, rows), before, spike_count, row_start, ids, active)
+            _list(
+                spikes, kept, c * chunk, min((c + 1) * chunk, rows), before, np.uint64(before + sums[c]), spike_count,
+                row_start, ids, active,
+            )  # fmt: skip
         task = take_next(counter)
 
 
@@ -77,8 +81,9 @@ def leave(
 def _pack(surrogate, scale, margins, group_start, start, end, slopes):
     """Bring the derivatives at a block's window entries into one array without gaps."""
     for g in range(len(group_start)):
-        for i in range(end[g] - start[g]):
-            slopes[start[g] + i] = slope(surrogate, margins[group_start[g] + i], scale)
+        stored, at, count = np.uint64(group_start[g]), np.uint64(start[g]), np.uint64(end[g] - start[g])
+        for i in range(count):
+            slopes[at + i] = slope(surrogate, margins[stored + i], scale)
 
 
 @inlined
@@ -87,9 +92,10 @@ def _count(spikes, kept, first, end, spike_count, row_start):
     for r in range(first, end):
         spike_count[r], row_start[r + 1] = 0, 0
     for k in range(spikes.shape[0]):
-        for r in range(first, end):
+        for r in range(np.uint64(first), np.uint64(end)):
             spike_count[r] += np.int32(popcount(spikes[k, r] & kept[k, r]))
-            row_start[r + 1] += np.int64(popcount(kept[k, r]))
+        for r in range(np.uint64(first), np.uint64(end)):
+            row_start[r + _ONE] += np.int64(popcount(kept[k, r]))
     total = np.int64(0)
     for r in range(first, end):
         total += row_start[r + 1]
@@ -97,7 +103,8 @@ def _count(spikes, kept, first, end, spike_count, row_start):
 
 
 @inlined
-def _list(spikes, kept, first, end, before, spike_count, row_start, ids, active):
+def _list(spikes, kept, first, end, before, behind, spike_count, row_start, ids, active):
+    """List some rows, whose ids begin at `before` and end at `behind`."""
     for r in range(first, end):
         fired = np.uint64(before)
         before += row_start[r + 1]
@@ -106,16 +113,6 @@ def _list(spikes, kept, first, end, before, spike_count, row_start, ids, active)
         for i in range(fired, np.uint64(before)):
             active[i] = np.float32(1) if i < near else np.float32(0)
         for k in range(spikes.shape[0]):
-            word = kept[k, r]
-            if word != np.uint64(0):
-                fired = _write_ids(word & spikes[k, r], k, ids, fired)
-                near = _write_ids(word & ~spikes[k, r], k, ids, near)
-
-
-@inlined
-def _write_ids(word, k, ids, at):
-    while word != np.uint64(0):
-        ids[at] = np.uint32(np.uint64(k * BLOCK) + trailing_zeros(word))
-        at += _ONE
-        word &= word - _ONE
-    return at
+            fired = write_ids(kept[k, r] & spikes[k, r], np.uint64(k * BLOCK), ids, fired, behind)
+        for k in range(spikes.shape[0]):
+            near = write_ids(kept[k, r] & ~spikes[k, r], np.uint64(k * BLOCK), ids, near, behind)

@@ -2,18 +2,19 @@
 
 import numpy as np
 
-from spikeloom.kernels.cpu.bits import take_next
+from spikeloom.kernels.cpu.bits import popcount, take_next
 from spikeloom.kernels.cpu.compile import inlined, kernel
+from spikeloom.kernels.cpu.merge import merge
 
 STRETCH = 4096
-_ONE = np.uint64(1)
 
 
 @inlined
-def to_blocks(spikes, near, kept, row_start, spike_count, entry_end, steps, b, at, by_row, by_block):
+def to_blocks(width, spikes, near, kept, row_start, spike_count, entry_end, steps, b, at, by_row, by_block):
     """Bring a number for each kept window entry of sample `b` from the order of rows to that of blocks.
 
     Args:
+        width: lanes.
         spikes: [N / 64, R] uint64.
         near: likewise, all window entries.
         kept: likewise, those that left the layer; what was dropped gets 0.
@@ -36,21 +37,11 @@ def to_blocks(spikes, near, kept, row_start, spike_count, entry_end, steps, b, a
         fired = np.uint64(row_start[r])
         only_near = fired + np.uint64(spike_count[r])
         for k in range(blocks):
-            word, to = near[k, r], at[k]
-            while word != np.uint64(0):
-                bit = word & (~word + _ONE)
-                value = np.float32(0)
-                if kept[k, r] & bit != np.uint64(0):
-                    if spikes[k, r] & bit != np.uint64(0):
-                        value = by_row[fired]
-                        fired += _ONE
-                    else:
-                        value = by_row[only_near]
-                        only_near += _ONE
-                by_block[to] = value
-                to += _ONE
-                word &= word - _ONE
-            at[k] = to
+            fires, silent = kept[k, r] & spikes[k, r], kept[k, r] & ~spikes[k, r]
+            merge(width, by_row, fired, fires, only_near, silent, by_block, at[k], near[k, r])
+            fired += popcount(fires)
+            only_near += popcount(silent)
+            at[k] += popcount(near[k, r])
 
 
 @inlined

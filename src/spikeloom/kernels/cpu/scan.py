@@ -223,8 +223,9 @@ def backward(
             finish(done, 0)
         elif task < before:
             to_blocks(
-                spikes, near, kept, row_start, spike_count, entry_end, steps, task - listed, at, d_active, d_entry
-            )
+                width, spikes, near, kept, row_start, spike_count, entry_end, steps, task - listed, at,
+                d_active, d_entry,
+            )  # fmt: skip
             finish(done, 0)
         elif task < before + parts * groups:
             while finished(done, 0) < before:
