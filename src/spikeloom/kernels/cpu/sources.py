@@ -12,7 +12,7 @@ import numpy as np
 from numba import types
 from numba.extending import overload
 
-from spikeloom.kernels.cpu.bits import fetch, prefetch, take_next
+from spikeloom.kernels.cpu.bits import fetch, not_unrolled, prefetch, take_next
 from spikeloom.kernels.cpu.columns import columns_of_rows, sum_columns
 from spikeloom.kernels.cpu.compile import inlined
 from spikeloom.kernels.cpu.rows import add_stretch, stretches
@@ -158,6 +158,7 @@ def _is(argument, kind: type) -> bool:
 def gather(width, total, weight, base, ids, begin, end):
     """The sum of weight rows, on top of `total`."""
     for i in range(begin, end):
+        not_unrolled()
         total = add(total, load(width, weight, base + np.uint64(ids[i]) * np.uint64(BLOCK)))
     return total
 
@@ -175,6 +176,7 @@ def add_products(weight, base, ids, begin, end, d, d_input):
     one, two, three, four, block = np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(4), np.uint64(BLOCK)
     i = begin
     while i + four <= end:
+        not_unrolled()
         a, b = base + np.uint64(ids[i]) * block, base + np.uint64(ids[i + one]) * block
         c, e = base + np.uint64(ids[i + two]) * block, base + np.uint64(ids[i + three]) * block
         add_quad(d_input, i, dot4(weight, a, b, c, e, d))
