@@ -38,8 +38,11 @@ bench-report: $(STAMP)
 bench-check: $(STAMP)
 	$(BIN)/python -m benchmarks.check $(ARGS)
 
+# As many processes as cores, at most four: each takes 2 GB, and kernels that two need at once are compiled twice.
+# `make test WORKERS=0` runs the tests in one.
+WORKERS ?= auto
 test: $(STAMP)
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q --numprocesses $(WORKERS) --maxprocesses 4 --dist worksteal
 
 check: $(STAMP)
 	$(BIN)/ruff check

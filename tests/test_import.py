@@ -11,20 +11,31 @@ HEAVY = {
 }
 
 
-def loaded(script: str) -> set[str]:
-    """The modules that a program loads; torch may bring some along, and what it brings is not spikeloom's."""
-    program = f"import sys, torch; before = set(sys.modules)\n{script}\nprint(*(set(sys.modules) - before))"
+MODULES = ("spikeloom", "spikeloom.nn", "spikeloom.ops", "spikeloom.reference", "spikeloom.train", "spikeloom.data")
+
+
+def loaded_by_each(*scripts: str) -> list[set[str]]:
+    """The modules that there are after each of some programs, one after the other in one process.
+
+    Torch may bring some along, and what it brings is not spikeloom's.
+    """
+    shown = "\nprint(*(set(sys.modules) - before))\n"
+    program = f"import sys, torch; before = set(sys.modules)\n{shown.join((*scripts, ''))}"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    return set(done.stdout.splitlines()[-1].split())
+    return [set(line.split()) for line in done.stdout.splitlines()[-len(scripts) :]]
 
 
-@pytest.mark.parametrize(
-    "module", ["spikeloom", "spikeloom.nn", "spikeloom.ops", "spikeloom.reference", "spikeloom.train", "spikeloom.data"]
-)
-def test_import_loads_nothing_heavy(module: str) -> None:
-    modules = loaded(f"import {module}")
-    assert module in modules
-    assert modules.isdisjoint(HEAVY)
+def loaded(script: str) -> set[str]:
+    """The modules that a program loads."""
+    (modules,) = loaded_by_each(script)
+    return modules
+
+
+def test_imports_load_nothing_heavy() -> None:
+    """Each after the others: what one loads on its own is among what is there then."""
+    for module, modules in zip(MODULES, loaded_by_each(*(f"import {module}" for module in MODULES)), strict=True):
+        assert module in modules
+        assert modules.isdisjoint(HEAVY), module
 
 
 @pytest.mark.parametrize("arguments", ["--help", "train --help"])

@@ -16,6 +16,15 @@ SIZE = pool.LEAST // 4
 pytestmark = pytest.mark.skipif(sys.implementation.name != "cpython", reason="counts references")
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _only_what_is_new_is_collected() -> Iterator[None]:
+    """A collection takes a second where a hundred kernels lie in memory: what is there already is left out of it."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
 @pytest.fixture(autouse=True)
 def _empty_pool(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(pool, "_kept", type(pool._kept)(list))

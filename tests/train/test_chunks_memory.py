@@ -22,7 +22,7 @@ def measured(kind: str) -> list[int]:
     tests = Path(__file__).resolve().parents[1]
     environment = os.environ | memory.ENVIRONMENT | {"PYTHONPATH": str(tests)}
     done = subprocess.run(
-        [sys.executable, __file__, kind], capture_output=True, text=True, env=environment, check=False, timeout=60
+        [sys.executable, __file__, kind], capture_output=True, text=True, env=environment, check=False, timeout=300
     )
     assert done.returncode == 0, done.stderr
     return [int(size) for size in done.stdout.split()]

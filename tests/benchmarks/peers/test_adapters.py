@@ -17,6 +17,7 @@ import pytest
 import torch
 
 from benchmarks.case import Built
+from benchmarks.peers import _compiled, _scan
 
 sys.path.insert(0, str(Path(__file__).parent))
 import small_peer_case as small
@@ -58,8 +59,13 @@ def build(name: str, kind: str) -> tuple[object, object, Built]:
 
 
 @pytest.fixture(autouse=True)
-def compile_once(kind):
-    """Compilers of C++ take seconds a kernel: one kind of case goes through torch's, others run the same code as is."""
+def compile_once(kind, monkeypatch):
+    """Compilers of C++ take seconds a kernel: one kind of case goes through torch's, others run the same code as is.
+
+    They unroll the steps that they compile together, so these are few: a case has several such parts, and a rest.
+    """
+    for module in (_compiled, _scan):
+        monkeypatch.setattr(module, "STEPS", 4)
     with torch.compiler.set_stance("default" if kind == "feed-forward" else "force_eager"):
         yield
 
