@@ -57,10 +57,12 @@ def test_another_shape_of_the_same_size_takes_it_too() -> None:
     assert other.is_contiguous()
 
 
-def test_two_live_tensors_never_share() -> None:
-    tensors = [pool.recycled(SIZE).fill_(i) for i in range(4)]
+# On common pages, on a huge one that is not filled, and on several.
+@pytest.mark.parametrize("size", [SIZE, 5 * SIZE, 21 * SIZE])
+def test_two_live_tensors_never_share(size: int) -> None:
+    tensors = [pool.recycled(size).fill_(i) for i in range(4)]
     del tensors[1]
-    tensors += [pool.recycled(SIZE).fill_(i) for i in (4, 5)]
+    tensors += [pool.recycled(size).fill_(i) for i in (4, 5)]
     assert [float(x.min()) for x in tensors] == [float(x.max()) for x in tensors] == [0, 2, 3, 4, 5]
     assert len({x.data_ptr() for x in tensors}) == 5
 

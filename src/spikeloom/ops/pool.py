@@ -66,9 +66,9 @@ def mapped(size: int) -> np.ndarray:
     """So many bytes on pages of the system's own, on huge ones where it has any and most of one is wanted."""
     huge = 2 * size >= _HUGE and hasattr(mmap, "MADV_HUGEPAGE")
     pages = mmap.mmap(-1, size + _HUGE if huge else size)
-    whole = np.frombuffer(pages, np.uint8)
     if not huge:
-        return whole
+        return np.frombuffer(pages, np.uint8)
     pages.madvise(mmap.MADV_HUGEPAGE)
-    first = -whole.ctypes.data % _HUGE
-    return whole[first : first + size]
+    first = -np.frombuffer(pages, np.uint8).ctypes.data % _HUGE
+    # Not a slice: a tensor made of one would count as a user of the whole, not of the slice that the pool keeps.
+    return np.frombuffer(pages, np.uint8, size, first)
