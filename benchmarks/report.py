@@ -23,6 +23,15 @@ One training step (forward pass, backward pass, optimiser) of spikeloom beside t
 `make bench-report` writes this page from `benchmarks/results`; nothing here is written by hand.
 """
 
+COMPARED = """\
+Promises are kept or not by "measured": it counts all that is not ours, the expert among them (`torch_expert`,
+`torch_expert_bf16`: a dense network that this project wrote by hand in torch as its own strongest opponent, each layer
+one autograd function with a fused loop of neurons, which no library has). "What people run today" is everything else:
+libraries, plain, folded and compiled torch, its sparse CSR products, JAX and BrainEvent. SNN libraries are snnTorch,
+SpikingJelly, Norse, Sinabs and Spyx; their column is empty where none of them has a row. Each column has its own worst
+case.
+"""
+
 HOW = """\
 ## How it is measured
 
@@ -86,7 +95,13 @@ def write(results: Path, document: Path, machine: str | None = None) -> None:
     require(chosen in counts, "machine", "one of " + "; ".join(counts), chosen)
     own = in_order([row for row in found if row["machine"] == chosen])
     notes = Footnotes(own)
-    page = [HEAD, _machine(own), "## What is promised, and what came out\n", tables.promises(demands.outcomes(own))]
+    page = [
+        HEAD,
+        _machine(own),
+        "## What is promised, and what came out\n",
+        tables.promises(demands.outcomes(own)),
+        COMPARED,
+    ]
     page += [_pictures(own, limits.read(results), document), HOW, "## Milliseconds a step\n"]
     page += [_family(family, group, notes) for family, group in grouped(own).items()]
     page += ["## Footnotes\n", notes.text(), _left_out(rows.read_left_out(results), own)]

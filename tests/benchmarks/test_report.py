@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from small_cases import row
 
-from benchmarks import demands, figures, limits, report, rows
+from benchmarks import demands, figures, limits, report, rows, tables
 from spikeloom import InputError
 
 Row = dict[str, Any]
@@ -51,7 +51,7 @@ def test_the_page_says_what_came_out(tmp_path: Path) -> None:
     assert "1. torch_folded: no window" in text
     assert "* sinabs: refused: layer 1 spikes at 9% (paper-layers-b/nmnist/2/0.5)" in text
     assert "not here" not in text
-    assert "10 times as fast as the fastest that is not ours, any number type | 10 | 8 | no |" in text
+    assert "10 times as fast as the fastest that is not ours, any number type | 10 | 8 | 8 |  | no |" in text
     drawn = sorted(file.name for file in (tmp_path / "docs" / "benchmarks").iterdir())
     assert drawn == ["sparsity.svg", "speedup-b.svg"]
     assert all(f"(benchmarks/{name})" in text for name in drawn)
@@ -108,6 +108,24 @@ def test_promises_compare_with_whom_they_name() -> None:
     assert (fp32.ratio, fp32.kept) == (16, True)
     assert (every.ratio, every.kept) == (5, False)
     assert every.detail == "ours_sparse 10 ms against torch_folded_bf16 50 ms"
+
+
+def test_a_promise_tells_experts_from_what_people_run_and_libraries_from_both() -> None:
+    case = "paper-layers-b/shd/2/1.5"
+    names = {"ours_sparse": 10, "torch_expert_bf16": 40, "torch_csr": 60, "snntorch": 300, "spyx_fused": 250}
+    one = outcome([row(case, name, ms, peak_bytes=ms * 10**6) for name, ms in names.items()], "10 times as fast")
+    assert (one.ratio, one.over_everyday, one.over_library) == (4, 6, 25)
+    lean = outcome([row(case, name, 1, peak_bytes=mb * 10**6) for name, mb in names.items()], "1/20")
+    assert (lean.ratio, lean.over_everyday, lean.over_library) == (4, 6, 25)
+    experts = outcome([row(case, "ours_sparse", 10), row(case, "torch_expert", 40)], "10 times as fast")
+    assert (experts.over_everyday, experts.over_library) == (None, None)
+
+
+def test_each_comparison_has_the_worst_of_its_own_cases() -> None:
+    slow = [row("paper-layers-b/shd/2/1.5", name, ms) for name, ms in {"ours_sparse": 10, "torch_csr": 20}.items()]
+    fast = [row("paper-layers-b/dvs/2/1.5", name, ms) for name, ms in {"ours_sparse": 10, "norse": 90}.items()]
+    text = tables.promises(demands.outcomes([*slow, *fast]))
+    assert "any number type | 10 | 2 | 2 | 9 | in 0 of 2 | paper-layers-b/shd/2/1.5: " in text
 
 
 def test_the_automatic_choice_answers_to_dense_ones_of_its_type() -> None:
