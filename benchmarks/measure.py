@@ -9,7 +9,7 @@ from statistics import median, quantiles
 
 import psutil
 
-from benchmarks import peak
+from benchmarks import amx, peak
 from benchmarks.implementations import Implementation
 from benchmarks.process import Child, Failed
 
@@ -86,7 +86,14 @@ Tell = Callable[[str], None]
 
 
 def measure(
-    case: Path, implementations: Sequence[Implementation], *, stated: float, threads: int, effort: Effort, tell: Tell
+    case: Path,
+    implementations: Sequence[Implementation],
+    *,
+    stated: float,
+    threads: int,
+    effort: Effort,
+    tell: Tell,
+    no_amx: bool = False,
 ) -> tuple[dict[str, Measured], dict[str, str]]:
     """Time the steps of implementations of a case.
 
@@ -97,6 +104,7 @@ def measure(
         threads: of each.
         effort: how long to measure.
         tell: called with what is done now.
+        no_amx: whether matrix units are switched off.
 
     Returns:
         What was measured by implementation, and of the others why not.
@@ -106,7 +114,7 @@ def measure(
     try:
         for one in implementations:
             try:
-                children[one.name] = Child(one, case, threads)
+                children[one.name] = Child(one, case, threads, amx.ENVIRONMENT if no_amx else None)
             except OSError as failure:
                 left_out[one.name] = f"its Python cannot be started: {failure.strerror}; make bench builds it"
         # They import, build and compile beside each other; once the first clock starts, only one works at a time.
@@ -116,6 +124,8 @@ def measure(
             built = dict(zip(children, outcomes, strict=True))
         found = {name: one for name, one in built.items() if isinstance(one, Measured)}
         left_out |= {name: str(one) for name, one in built.items() if isinstance(one, Failed)}
+        if no_amx:
+            left_out |= {n: amx.UNPROVEN for n, one in found.items() if amx.unproven(one.number_type, one.version)}
         _in_turns({name: children[name] for name in found}, found, left_out, effort, tell)
     finally:
         for child in children.values():

@@ -3,7 +3,7 @@
 import argparse
 import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -30,6 +30,13 @@ one autograd function with a fused loop of neurons, which no library has). "What
 libraries, plain, folded and compiled torch, its sparse CSR products, JAX and BrainEvent. SNN libraries are snnTorch,
 SpikingJelly, Norse, Sinabs and Spyx; their column is empty where none of them has a row. Each column has its own worst
 case.
+"""
+
+NO_AMX = """\
+Few processors have matrix units: no AMD one and nearly no laptop's. Here oneDNN, which makes torch's bf16 products and
+those of our dense route, is held to AVX-512 (`ONEDNN_MAX_CPU_ISA=AVX512_CORE_BF16`; `make bench NO_AMX=1`), and nothing
+is timed before a bf16 product has been seen to take longer so. Products in fp32, JAX's among them, use no matrix units.
+The promises on the {cases} cases measured so:
 """
 
 HOW = """\
@@ -88,23 +95,20 @@ def write(results: Path, document: Path, machine: str | None = None) -> None:
     Raises:
         InputError: no rows.
     """
-    found = rows.read(results)
+    everything, reasons = rows.read(results), rows.read_left_out(results)
+    found = [row for row in everything if not rows.without_amx(row)]
     require(len(found) > 0, "results", f"rows in {results}", "none", "run make bench")
     counts = Counter(row["machine"] for row in found)
     chosen = machine or counts.most_common(1)[0][0]
     require(chosen in counts, "machine", "one of " + "; ".join(counts), chosen)
     own = in_order([row for row in found if row["machine"] == chosen])
+    held = in_order([row for row in everything if row["machine"] == chosen and rows.without_amx(row)])
     notes = Footnotes(own)
-    page = [
-        HEAD,
-        _machine(own),
-        "## What is promised, and what came out\n",
-        tables.promises(demands.outcomes(own)),
-        COMPARED,
-    ]
+    page = [HEAD, _machine(own), "## What is promised, and what came out\n"]
+    page += [tables.promises(demands.outcomes(own)), COMPARED, _without_amx(held, reasons)]
     page += [_pictures(own, limits.read(results), document), HOW, "## Milliseconds a step\n"]
     page += [_family(family, group, notes) for family, group in grouped(own).items()]
-    page += ["## Footnotes\n", notes.text(), _left_out(rows.read_left_out(results), own)]
+    page += ["## Footnotes\n", notes.text(), _left_out(reasons, by_case(own))]
     document.parent.mkdir(parents=True, exist_ok=True)
     document.write_text("\n".join(part for part in page if part), encoding="utf-8")
 
@@ -208,9 +212,18 @@ def _hidden(own: Sequence[Row]) -> list[float]:
     return [rate for row in own for rate in row["activity_hidden"]]
 
 
-def _left_out(reasons: dict[str, dict[str, str]], own: Sequence[Row]) -> str:
-    """Why implementations have no row, each reason once with its cases."""
-    there = by_case(own)
+def _without_amx(held: Sequence[Row], reasons: dict[str, dict[str, str]]) -> str:
+    """The promises on what was measured with matrix units switched off; "" where nothing was."""
+    if not held:
+        return ""
+    there = by_case(held)
+    own = {case: reasons.get(case + rows.SWITCHED_OFF, {}) for case in there}
+    parts = ["## Without matrix units (AMX)\n", NO_AMX.format(cases=len(there))]
+    return "\n".join([*parts, tables.promises(demands.outcomes(held)), _left_out(own, there, "### Left out\n")])
+
+
+def _left_out(reasons: dict[str, dict[str, str]], there: Collection[str], title: str = "## Without a row\n") -> str:
+    """Why implementations have no row in these cases, each reason once with its cases."""
     grouped_: dict[tuple[str, str], list[str]] = {}
     for case, by_name in reasons.items():
         for name, reason in by_name.items():
@@ -219,7 +232,7 @@ def _left_out(reasons: dict[str, dict[str, str]], own: Sequence[Row]) -> str:
     if not grouped_:
         return ""
     lines = [f"* {name}: {reason} ({_some(found)})" for (name, reason), found in sorted(grouped_.items())]
-    return "\n".join(["## Without a row\n", *lines, ""])
+    return "\n".join([title, *lines, ""])
 
 
 def _some(names: Sequence[str]) -> str:

@@ -85,6 +85,29 @@ def test_rows_of_one_machine(tmp_path: Path) -> None:
         report.write(tmp_path, tmp_path / "page.md", "a quipu")
 
 
+def test_rows_without_matrix_units_have_a_section_of_their_own(tmp_path: Path) -> None:
+    case = "paper-layers-b/nmnist/2/1.5"
+    held = [row(case, "ours_sparse", 26, without_amx=True), row(case, "torch_expert_bf16", 520, without_amx=True)]
+    put(tmp_path, [*sweep(), *held])
+    reasons = {case: {"sinabs": "too loud"}, f"{case} without AMX": {"jax_bf16": "no switch"}}
+    (tmp_path / rows.LEFT_OUT).write_text(json.dumps(reasons), encoding="utf-8")
+    report.write(tmp_path, tmp_path / "page.md")
+    text = (tmp_path / "page.md").read_text(encoding="utf-8")
+    start, end = text.index("## Without matrix units (AMX)"), text.index("## Pictures")
+    before, section, after = text[:start], text[start:end], text[end:]
+    assert "any number type | 10 | 20 |  |  | yes |" in section
+    assert f"* jax_bf16: no switch ({case})" in section
+    assert "any number type | 10 | 8 | 8 |  | no |" in before
+    assert f"* sinabs: too loud ({case})" in after
+    assert "520 ms" not in before + after
+
+
+def test_without_such_rows_there_is_no_such_section(tmp_path: Path) -> None:
+    put(tmp_path, sweep())
+    report.write(tmp_path, tmp_path / "page.md")
+    assert "AMX" not in (tmp_path / "page.md").read_text(encoding="utf-8")
+
+
 def test_no_rows_no_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert report.main(["--results", str(tmp_path), "--document", str(tmp_path / "page.md")]) == 2
     assert "run make bench" in capsys.readouterr().err
