@@ -49,6 +49,8 @@ HOW = """\
 * A process for each implementation. Those of a case are alive at once and step in turns, so that only one works at a
   time and what slows the machine slows all. A turn begins with a pause, in which a neighbour's threads stop spinning,
   and with a step that is not counted where steps are fast. The first steps, in which things are compiled, do not count.
+* At least 9 steps count of who takes at most 3 times as long as the fastest of its number type, and at least 3 of the
+  others.
 * Equal threads, denormal numbers flushed in all of them. Times are medians; quartiles and all else are in the rows.
 * Inputs lie ready in the form that each takes: dense tensors of its number type, or lists of spikes.
 * Our own losses and gradients are checked against a reference in float64 first; what is wrong is not timed.
