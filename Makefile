@@ -22,12 +22,14 @@ study: $(STAMP)
 
 # All cases that a promise hangs on, all peers: hours. `make bench CASE=paper-layers-b/nmnist/2/1.5 PEERS='ours_*,torch_*'
 # QUICK=1` does a part in two minutes. DATA=DIR, with nmnist_small and fsdd/recordings in it, adds seconds to accuracy.
+# NO_AMX=1 switches matrix units off, in rows of their own.
 # `make bench ARGS=--list` lists cases and peers, ARGS=--help all options.
 bench: $(STAMP) $(PEERS_STAMP)
 	$(BIN)/python -m benchmarks.run --peers-python $(PEERS_VENV)/bin/python \
-	  $(if $(CASE),--case '$(CASE)') $(if $(PEERS),--peers '$(PEERS)') $(if $(QUICK),--quick) $(ARGS)
-	$(if $(CASE)$(PEERS)$(QUICK)$(ARGS),,$(BIN)/python -m benchmarks.limits)
-	$(if $(CASE)$(PEERS)$(QUICK)$(ARGS),,$(if $(DATA),$(BIN)/python -m benchmarks.accuracy --data '$(DATA)'))
+	  $(if $(CASE),--case '$(CASE)') $(if $(PEERS),--peers '$(PEERS)') $(if $(QUICK),--quick) \
+	  $(if $(NO_AMX),--no-amx) $(ARGS)
+	$(if $(CASE)$(PEERS)$(QUICK)$(NO_AMX)$(ARGS),,$(BIN)/python -m benchmarks.limits)
+	$(if $(CASE)$(PEERS)$(QUICK)$(NO_AMX)$(ARGS),,$(if $(DATA),$(BIN)/python -m benchmarks.accuracy --data '$(DATA)'))
 	$(if $(CASE)$(PEERS)$(QUICK)$(ARGS),,$(BIN)/python -m benchmarks.report)
 
 # docs/benchmarks.md and its pictures, from the rows there are.

@@ -8,6 +8,15 @@ from benchmarks.rows import Row
 SPARSE_PEERS = ("csr", "brainevent", "genn")
 """Parts of the names of peers that leave out work on silent neurons; all other peers compute densely."""
 
+LEAST_BYTES = 1 << 20
+"""The resident memory of a process tells no less apart."""
+
+EXPERTS = "torch_expert"
+"""How the names of plain torch begin that this project wrote as its own strongest opponent, and that no library has."""
+
+LIBRARIES = ("snntorch", "spikingjelly", "norse", "sinabs", "spyx")
+"""How the names of those adapters begin whose neurons are a published library's."""
+
 Rows = Sequence[Row]
 Which = Callable[[Row], bool]
 
@@ -22,6 +31,21 @@ def peer(row: Row) -> bool:
     return not ours(row)
 
 
+def everyday(row: Row) -> bool:
+    """Whether a row is of what people run today: any peer but the experts."""
+    return peer(row) and not row["implementation"].startswith(EXPERTS)
+
+
+def library(row: Row) -> bool:
+    """Whether a row is a published library's for spiking networks."""
+    return peer(row) and row["implementation"].startswith(LIBRARIES)
+
+
+def both(one: Which, other: Which) -> Which:
+    """The rows that two choices share."""
+    return lambda row: one(row) and other(row)
+
+
 def ours_by(route: str, number_type: str | None = None) -> Which:
     """Rows of one of our routes: "sparse", "dense" or "auto"; of any number type if none is given."""
 
@@ -34,7 +58,7 @@ def ours_by(route: str, number_type: str | None = None) -> Which:
 
 def typed(which: Which, number_type: str) -> Which:
     """The same rows, of one number type."""
-    return lambda row: which(row) and row["number_type"] == number_type
+    return both(which, lambda row: row["number_type"] == number_type)
 
 
 def dense(row: Row) -> bool:
@@ -60,6 +84,12 @@ def speedup(rows: Rows, of: Which, over: Which) -> float | None:
     """How many steps of the fastest of some fit into one of the fastest of others; None where there are none."""
     mine, other = fastest(rows, of), fastest(rows, over)
     return None if mine is None or other is None else float(other["median_ms"] / mine["median_ms"])
+
+
+def memory_ratio(rows: Rows, over: Which) -> float | None:
+    """How many of our leanest steps fit into the memory of the leanest of others; None where none is told."""
+    mine, other = leanest(rows, ours), leanest(rows, over)
+    return None if mine is None or other is None else other["peak_bytes"] / max(mine["peak_bytes"], LEAST_BYTES)
 
 
 def by_case(rows: Iterable[Row]) -> dict[str, list[Row]]:

@@ -5,14 +5,26 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import pairwise
 
-from benchmarks.compare import Rows, Which, by_case, dense, leanest, ours, ours_by, peer, speedup, typed
+from benchmarks.compare import (
+    Rows,
+    Which,
+    both,
+    by_case,
+    dense,
+    everyday,
+    leanest,
+    library,
+    memory_ratio,
+    ours,
+    ours_by,
+    peer,
+    speedup,
+    typed,
+)
 from benchmarks.rows import Row
 
 NOISE = 0.95
 """What counts as equal where a promise is to be no slower."""
-
-LEAST_BYTES = 1 << 20
-"""The resident memory of a process tells no less apart."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +37,8 @@ class Outcome:
         aim: the ratio promised.
         ratio: the ratio measured.
         detail: who was compared.
+        over_everyday: the ratio to the fastest, or leanest, of what people run today; None where there is none.
+        over_library: the same, of published libraries for spiking networks.
     """
 
     promise: str
@@ -32,6 +46,8 @@ class Outcome:
     aim: float
     ratio: float
     detail: str
+    over_everyday: float | None = None
+    over_library: float | None = None
 
     @property
     def kept(self) -> bool:
@@ -61,10 +77,18 @@ class Speed:
         """What the rows say, by case."""
         found = []
         for case, own in by_case(rows).items():
-            ratio = speedup(own, self.of, self.over) if fnmatchcase(case, self.cases) else None
-            if ratio is not None:
-                found.append(Outcome(self.promise, case, self.aim, ratio, _versus(own, self.of, self.over)))
+            if fnmatchcase(case, self.cases):
+                found += _faster(self.promise, case, self.aim, own, self.of, self.over)
         return found
+
+
+def _faster(promise: str, case: str, aim: float, rows: Rows, of: Which, over: Which) -> list[Outcome]:
+    """What a case's rows say of a promise on times; nothing where who is to be compared is not there."""
+    ratio = speedup(rows, of, over)
+    if ratio is None:
+        return []
+    milder = [speedup(rows, of, both(over, which)) for which in (everyday, library)]
+    return [Outcome(promise, case, aim, ratio, _versus(rows, of, over), *milder)]
 
 
 def _versus(rows: Rows, of: Which, over: Which) -> str:
@@ -106,11 +130,10 @@ def automatic(rows: Sequence[Row]) -> list[Outcome]:
     found = []
     for case, own in by_case(rows).items():
         for number_type in ("fp32", "bf16"):
-            of, over = ours_by("auto", number_type), typed(dense, number_type)
-            ratio = speedup(own, of, over)
-            if ratio is not None and not case.startswith("accuracy/"):
-                words = f"automatic choice no slower than the best dense in {number_type}"
-                found.append(Outcome(words, case, NOISE, ratio, _versus(own, of, over)))
+            words = f"automatic choice no slower than the best dense in {number_type}"
+            if not case.startswith("accuracy/"):
+                of, over = ours_by("auto", number_type), typed(dense, number_type)
+                found += _faster(words, case, NOISE, own, of, over)
     return found
 
 
@@ -118,12 +141,12 @@ def memory(rows: Sequence[Row]) -> list[Outcome]:
     """A step's memory beyond weights, gradients and moments, against the leanest peer's."""
     found = []
     for case, own in by_case(rows).items():
-        mine, other = leanest(own, ours), leanest(own, peer)
-        if mine is not None and other is not None:
-            ratio = other["peak_bytes"] / max(mine["peak_bytes"], LEAST_BYTES)
-            told = (f"{row['implementation']} {row['peak_bytes'] / 1e6:.0f} MB" for row in (mine, other))
-            words = " against ".join(told)
-            found.append(Outcome("memory of a step: 1/20 of the leanest peer's", case, 20, ratio, words))
+        ratio = memory_ratio(own, peer)
+        if ratio is not None:
+            told = [row for row in (leanest(own, ours), leanest(own, peer)) if row is not None]
+            words = " against ".join(f"{row['implementation']} {row['peak_bytes'] / 1e6:.0f} MB" for row in told)
+            milder = [memory_ratio(own, which) for which in (everyday, library)]
+            found.append(Outcome("memory of a step: 1/20 of the leanest peer's", case, 20, ratio, words, *milder))
     return found
 
 

@@ -12,10 +12,10 @@ from typing import Any
 
 from benchmarks.compare import Which, fastest, ours_by, peer, speedup, swept
 from benchmarks.rows import Row
+from spikeloom import plots
 
 # Okabe and Ito's colours, which colour-blind readers tell apart too.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "black", "#7F7F7F")
-SETTINGS = {"svg.hashsalt": "spikeloom", "svg.fonttype": "none", "font.size": 8.0}
 SHAPES = {"nmnist": "N-MNIST", "shd": "SHD", "dvs": "DVS"}
 Points = list[tuple[float, float]]
 
@@ -37,7 +37,7 @@ def speedups(rows: Sequence[Row], kind: str, file: Path) -> bool:
             drawn.append((title, lines))
     if not drawn:
         return False
-    figure, axes = _figure(2.6 * len(drawn) + 0.4, 2.8, panels=len(drawn))
+    figure, axes = plots.panels(2.6 * len(drawn) + 0.4, 2.8, len(drawn))
     for axis, (title, lines) in zip(axes, drawn, strict=True):
         axis.axhline(1, color="#7F7F7F", linewidth=0.8)
         for (name, points), colour in zip(lines, COLOURS, strict=False):
@@ -49,7 +49,7 @@ def speedups(rows: Sequence[Row], kind: str, file: Path) -> bool:
         axis.set(title=title, xlabel="hidden activity, %", xscale="log", yscale="log")
     axes[0].set(ylabel="times the fastest other")
     axes[0].legend(frameon=False)
-    _save(figure, file)
+    plots.save_svg(figure, file)
     return True
 
 
@@ -73,7 +73,7 @@ def sparsity_and_fusing(rows: Sequence[Row], shape: str, file: Path) -> bool:
     lines = [_points(cases, partial(_ms, of=of)) for _, of in kinds]
     if any(len(points) < 2 or len(points) != len(lines[0]) for points in lines):
         return False
-    figure, (axis,) = _figure(4.4, 3.0, panels=1)
+    figure, (axis,) = plots.panels(4.4, 3.0, 1)
     activity, other = _columns(lines[0])
     (_, own_dense), (_, own_sparse) = _columns(lines[1]), _columns(lines[2])
     axis.fill_between(activity, own_dense, other, color="#56B4E9", alpha=0.35, label="fusing")
@@ -82,7 +82,7 @@ def sparsity_and_fusing(rows: Sequence[Row], shape: str, file: Path) -> bool:
         axis.plot(*_columns(points), color=colour, marker="o", markersize=3, linewidth=1, label=name)
     axis.set(xlabel="input and hidden activity, %", ylabel="ms a step", xscale="log", yscale="log")
     axis.legend(frameon=False)
-    _save(figure, file)
+    plots.save_svg(figure, file)
     return True
 
 
@@ -108,13 +108,13 @@ def _families(
         best[row["implementation"]] = row[key]
     names = sorted((name for name in best if not name.startswith("ours_")), key=lambda name: best[name])[:peers]
     mine = [name for name in ("ours_sparse", "ours_dense") if name in best]
-    figure, (axis,) = _figure(4.8, 3.2, panels=1)
+    figure, (axis,) = plots.panels(4.8, 3.2, 1)
     for name, colour in zip([*mine, *names], COLOURS, strict=False):
         points = [(x, row[key] * scale) for x, own in told for row in own if row["implementation"] == name]
         axis.plot(*_columns(points), color=colour, marker="o", markersize=3, linewidth=1, label=name)
     axis.set(xlabel=labels[0], ylabel=labels[1], xscale="log", yscale="log")
     axis.legend(frameon=False, fontsize="small")
-    _save(figure, file)
+    plots.save_svg(figure, file)
     return True
 
 
@@ -127,7 +127,7 @@ def limit_shares(limits: dict[str, dict[str, Any]], file: Path) -> bool:
     """
     if not limits:
         return False
-    figure, (axis,) = _figure(5.2, 0.6 + 0.22 * sum(len(kernels(one)) for one in limits.values()), panels=1)
+    figure, (axis,) = plots.panels(5.2, 0.6 + 0.22 * sum(len(kernels(one)) for one in limits.values()), 1)
     labels, shares, colours = [], [], []
     for (case, one), colour in zip(limits.items(), COLOURS, strict=False):
         for name, share in kernels(one):
@@ -137,7 +137,7 @@ def limit_shares(limits: dict[str, dict[str, Any]], file: Path) -> bool:
     axis.barh(labels[::-1], shares[::-1], color=colours[::-1])
     axis.axvline(80, color="black", linewidth=0.8, linestyle=":")
     axis.set(xlabel="% of a random gather of weight rows out of L2; dotted: the aim", xlim=(0, 100))
-    _save(figure, file)
+    plots.save_svg(figure, file)
     return True
 
 
@@ -164,25 +164,3 @@ def _points(cases: list[tuple[float, list[Row]]], value: Callable[[list[Row]], f
 
 def _columns(points: Points) -> tuple[list[float], list[float]]:
     return [x for x, _ in points], [y for _, y in points]
-
-
-def _figure(width: float, height: float, panels: int) -> tuple[Any, Any]:
-    import matplotlib
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-    from matplotlib.figure import Figure
-
-    with matplotlib.rc_context(SETTINGS):
-        figure = Figure(figsize=(width, height), layout="constrained")
-        FigureCanvasSVG(figure)
-        axes = figure.subplots(1, panels, sharey=True, squeeze=False)[0]
-    for axis in axes:
-        axis.spines[["top", "right"]].set_visible(False)
-    return figure, axes
-
-
-def _save(figure: Any, file: Path) -> None:
-    import matplotlib
-
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with matplotlib.rc_context(SETTINGS):
-        figure.savefig(file, format="svg", metadata={"Date": None})

@@ -1,7 +1,7 @@
 """One case, measured: all implementations alive at once, and stepped in turns so that only one works at a time."""
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,18 +9,23 @@ from statistics import median, quantiles
 
 import psutil
 
-from benchmarks import peak
-from benchmarks.implementations import Implementation
+from benchmarks import amx, peak
+from benchmarks.implementations import Implementation, is_ours
 from benchmarks.process import Child, Failed
 
 MISS = 0.2
 """How far, as a fraction of what is stated, a hidden layer's activity may lie off."""
 
 PAUSE_S = 0.25
-"""Between two turns: OpenMP's threads spin for a while after their work, and would slow the next one's."""
+"""Between two turns: threads that spin for a while after their work would slow the next one's. After 0.1 s medians of
+fast steps came out up to 20 % higher than after this."""
 
-SLOW_S = 2.0
-"""Beside a step that takes longer, what caches hold is nothing."""
+SLOW_S = 0.5
+"""Beside a step that takes longer, what caches hold is nothing: less than 1 % for 10 MB out of memory."""
+
+NEAR = 3.0
+"""Who takes at most so many times as long as the fastest of its number type might be the one to compare with: only the
+others' steps are few."""
 
 SCARCE = 0.3
 """Below this share of free memory, children hand back after each turn what they do not use."""
@@ -32,20 +37,20 @@ class Effort:
 
     Args:
         rounds: turns of each implementation.
-        turn_s: a turn takes about so long where steps are fast; a step at least.
+        least: counted steps, of all turns, of who is near the fastest; the others have one a turn at least.
+        turn_s: a turn takes about so long where steps are fast.
         most: steps of a turn at most.
-        peer_s: an implementation whose steps take longer in sum has fewer turns, at least one.
         build_limit_s: for building, compiling and warming up.
     """
 
-    rounds: int = 5
-    turn_s: float = 0.5
+    rounds: int = 3
+    least: int = 9
+    turn_s: float = 0.3
     most: int = 10
-    peer_s: float = 20.0
     build_limit_s: float = 900.0
 
 
-QUICK = Effort(rounds=3, turn_s=0.2, most=5, peer_s=3.0, build_limit_s=90.0)
+QUICK = Effort(rounds=2, least=2, turn_s=0.2, most=5, build_limit_s=90.0)
 
 
 @dataclass
@@ -86,7 +91,14 @@ Tell = Callable[[str], None]
 
 
 def measure(
-    case: Path, implementations: Sequence[Implementation], *, stated: float, threads: int, effort: Effort, tell: Tell
+    case: Path,
+    implementations: Sequence[Implementation],
+    *,
+    stated: float,
+    threads: int,
+    effort: Effort,
+    tell: Tell,
+    no_amx: bool = False,
 ) -> tuple[dict[str, Measured], dict[str, str]]:
     """Time the steps of implementations of a case.
 
@@ -97,6 +109,7 @@ def measure(
         threads: of each.
         effort: how long to measure.
         tell: called with what is done now.
+        no_amx: whether matrix units are switched off.
 
     Returns:
         What was measured by implementation, and of the others why not.
@@ -106,16 +119,20 @@ def measure(
     try:
         for one in implementations:
             try:
-                children[one.name] = Child(one, case, threads)
+                children[one.name] = Child(one, case, threads, amx.ENVIRONMENT if no_amx else None)
             except OSError as failure:
                 left_out[one.name] = f"its Python cannot be started: {failure.strerror}; make bench builds it"
         # They import, build and compile beside each other; once the first clock starts, only one works at a time.
         tell("building all")
+        # Those that compile go first: the short ones fill what they leave.
+        order = sorted(children, key=is_ours)
         with ThreadPoolExecutor(max_workers=threads) as pool:
-            outcomes = pool.map(lambda child: _built(child, stated, effort), children.values())
-            built = dict(zip(children, outcomes, strict=True))
-        found = {name: one for name, one in built.items() if isinstance(one, Measured)}
+            outcomes = pool.map(lambda name: _built(children[name], stated, effort), order)
+            built = dict(zip(order, outcomes, strict=True))
+        found = {name: known for name in children if isinstance(known := built[name], Measured)}
         left_out |= {name: str(one) for name, one in built.items() if isinstance(one, Failed)}
+        if no_amx:
+            left_out |= {n: amx.UNPROVEN for n, one in found.items() if amx.unproven(one.number_type, one.version)}
         _in_turns({name: children[name] for name in found}, found, left_out, effort, tell)
     finally:
         for child in children.values():
@@ -160,34 +177,45 @@ def _in_turns(
 ) -> None:
     """Time the children, one after the other, some steps each, until all have had their turns."""
     typical: dict[str, float] = {}
-    for number in range(-1, effort.rounds):
+    for number in range(effort.rounds + 1):
+        counts = counted({name: (typical[name], found[name].number_type) for name in typical}, effort)
         for name in [name for name in children if name not in left_out]:
-            if name in typical and number not in turns_of(typical[name], effort):
-                continue
-            tell(f"{name}: round {number + 1} of {effort.rounds}")
+            tell(f"{name}: round {number} of {effort.rounds}")
             time.sleep(PAUSE_S)
             try:
-                if number < 0:
+                if number == 0:
                     # Not counted: it says how many steps there is time for.
                     typical[name] = children[name].ask("step", effort.build_limit_s, times=1)["seconds"][0]
                 else:
-                    found[name].seconds += _turn(children[name], typical[name], effort)
+                    found[name].seconds += _turn(children[name], typical[name], counts[name])
             except Failed as failure:
                 left_out[name] = str(failure)
 
 
-def turns_of(step_s: float, effort: Effort) -> list[int]:
-    """In which rounds an implementation takes its turn: all, or fewer, spread evenly, where its steps are slow."""
-    count = max(1, min(effort.rounds, round(effort.peer_s / (2 * step_s))))
-    return sorted({round((i + 0.5) * effort.rounds / count - 0.5) for i in range(count)})
+def counted(typical: Mapping[str, tuple[float, str]], effort: Effort) -> dict[str, int]:
+    """How many steps of a turn count, by implementation: as many as there is time for, and enough of those in front.
+
+    Args:
+        typical: seconds of a step, and the number type of products, by implementation.
+        effort: how long to measure.
+    """
+    fastest: dict[str, float] = {}
+    for seconds, number_type in typical.values():
+        fastest[number_type] = min(seconds, fastest.get(number_type, seconds))
+    found = {}
+    for name, (seconds, number_type) in typical.items():
+        near = seconds <= NEAR * fastest[number_type]
+        least = -(-effort.least // effort.rounds) if near else 1
+        found[name] = max(least, min(effort.most, round(effort.turn_s / seconds)))
+    return found
 
 
-def _turn(child: Child, step_s: float, effort: Effort) -> list[float]:
+def _turn(child: Child, step_s: float, times: int) -> list[float]:
     """The seconds of a turn's steps.
 
     A fast one takes a step first that is not counted: the implementation before left its own data in the caches.
     """
-    times, uncounted = max(1, min(effort.most, round(effort.turn_s / step_s))), int(step_s < SLOW_S)
+    uncounted = int(step_s < SLOW_S)
     limit_s = 60 + 20 * step_s * (times + uncounted)
     seconds: list[float] = child.ask("step", limit_s, times=times + uncounted)["seconds"]
     if psutil.virtual_memory().available < SCARCE * psutil.virtual_memory().total:

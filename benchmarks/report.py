@@ -3,7 +3,7 @@
 import argparse
 import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -23,6 +23,22 @@ One training step (forward pass, backward pass, optimiser) of spikeloom beside t
 `make bench-report` writes this page from `benchmarks/results`; nothing here is written by hand.
 """
 
+COMPARED = """\
+Promises are kept or not by "measured": it counts all that is not ours, the expert among them (`torch_expert`,
+`torch_expert_bf16`: a dense network that this project wrote by hand in torch as its own strongest opponent, each layer
+one autograd function with a fused loop of neurons, which no library has). "What people run today" is everything else:
+libraries, plain, folded and compiled torch, its sparse CSR products, JAX and BrainEvent. SNN libraries are snnTorch,
+SpikingJelly, Norse, Sinabs and Spyx; their column is empty where none of them has a row. Each column has its own worst
+case.
+"""
+
+NO_AMX = """\
+Few processors have matrix units: no AMD one and nearly no laptop's. Here oneDNN, which makes torch's bf16 products and
+those of our dense route, is held to AVX-512 (`ONEDNN_MAX_CPU_ISA=AVX512_CORE_BF16`; `make bench NO_AMX=1`), and nothing
+is timed before a bf16 product has been seen to take longer so. Products in fp32, JAX's among them, use no matrix units.
+The promises on the {cases} cases measured so:
+"""
+
 HOW = """\
 ## How it is measured
 
@@ -33,6 +49,8 @@ HOW = """\
 * A process for each implementation. Those of a case are alive at once and step in turns, so that only one works at a
   time and what slows the machine slows all. A turn begins with a pause, in which a neighbour's threads stop spinning,
   and with a step that is not counted where steps are fast. The first steps, in which things are compiled, do not count.
+* At least 9 steps count of who takes at most 3 times as long as the fastest of its number type, and at least 3 of the
+  others.
 * Equal threads, denormal numbers flushed in all of them. Times are medians; quartiles and all else are in the rows.
 * Inputs lie ready in the form that each takes: dense tensors of its number type, or lists of spikes.
 * Our own losses and gradients are checked against a reference in float64 first; what is wrong is not timed.
@@ -79,17 +97,20 @@ def write(results: Path, document: Path, machine: str | None = None) -> None:
     Raises:
         InputError: no rows.
     """
-    found = rows.read(results)
+    everything, reasons = rows.read(results), rows.read_left_out(results)
+    found = [row for row in everything if not rows.without_amx(row)]
     require(len(found) > 0, "results", f"rows in {results}", "none", "run make bench")
     counts = Counter(row["machine"] for row in found)
     chosen = machine or counts.most_common(1)[0][0]
     require(chosen in counts, "machine", "one of " + "; ".join(counts), chosen)
     own = in_order([row for row in found if row["machine"] == chosen])
+    held = in_order([row for row in everything if row["machine"] == chosen and rows.without_amx(row)])
     notes = Footnotes(own)
-    page = [HEAD, _machine(own), "## What is promised, and what came out\n", tables.promises(demands.outcomes(own))]
+    page = [HEAD, _machine(own), "## What is promised, and what came out\n"]
+    page += [tables.promises(demands.outcomes(own)), COMPARED, _without_amx(held, reasons)]
     page += [_pictures(own, limits.read(results), document), HOW, "## Milliseconds a step\n"]
     page += [_family(family, group, notes) for family, group in grouped(own).items()]
-    page += ["## Footnotes\n", notes.text(), _left_out(rows.read_left_out(results), own)]
+    page += ["## Footnotes\n", notes.text(), _left_out(reasons, by_case(own))]
     document.parent.mkdir(parents=True, exist_ok=True)
     document.write_text("\n".join(part for part in page if part), encoding="utf-8")
 
@@ -193,9 +214,18 @@ def _hidden(own: Sequence[Row]) -> list[float]:
     return [rate for row in own for rate in row["activity_hidden"]]
 
 
-def _left_out(reasons: dict[str, dict[str, str]], own: Sequence[Row]) -> str:
-    """Why implementations have no row, each reason once with its cases."""
-    there = by_case(own)
+def _without_amx(held: Sequence[Row], reasons: dict[str, dict[str, str]]) -> str:
+    """The promises on what was measured with matrix units switched off; "" where nothing was."""
+    if not held:
+        return ""
+    there = by_case(held)
+    own = {case: reasons.get(case + rows.SWITCHED_OFF, {}) for case in there}
+    parts = ["## Without matrix units (AMX)\n", NO_AMX.format(cases=len(there))]
+    return "\n".join([*parts, tables.promises(demands.outcomes(held)), _left_out(own, there, "### Left out\n")])
+
+
+def _left_out(reasons: dict[str, dict[str, str]], there: Collection[str], title: str = "## Without a row\n") -> str:
+    """Why implementations have no row in these cases, each reason once with its cases."""
     grouped_: dict[tuple[str, str], list[str]] = {}
     for case, by_name in reasons.items():
         for name, reason in by_name.items():
@@ -204,7 +234,7 @@ def _left_out(reasons: dict[str, dict[str, str]], own: Sequence[Row]) -> str:
     if not grouped_:
         return ""
     lines = [f"* {name}: {reason} ({_some(found)})" for (name, reason), found in sorted(grouped_.items())]
-    return "\n".join(["## Without a row\n", *lines, ""])
+    return "\n".join([title, *lines, ""])
 
 
 def _some(names: Sequence[str]) -> str:

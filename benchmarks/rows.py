@@ -17,6 +17,8 @@ PARTIAL = RESULTS / "partial"
 """Where runs of some implementations or of few steps go, which are in nobody's way and in no table."""
 
 LEFT_OUT = "left_out.json"
+SWITCHED_OFF = " without AMX"
+"""Stands behind a case's name where reasons are kept by case, and matrix units were switched off."""
 
 Row = dict[str, Any]
 
@@ -43,7 +45,12 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def row(case: Case, name: str, one: Measured, *, threads: int, date: str) -> Row:
+def without_amx(row: Row) -> bool:
+    """Whether a row was measured with matrix units switched off."""
+    return bool(row.get("without_amx", False))
+
+
+def row(case: Case, name: str, one: Measured, *, threads: int, date: str, no_amx: bool = False) -> Row:
     """What was measured of an implementation, as a row: times in ms, activities as fractions.
 
     Args:
@@ -52,6 +59,7 @@ def row(case: Case, name: str, one: Measured, *, threads: int, date: str) -> Row
         one: its figures.
         threads: it had.
         date: when the case's run began, which all rows of a run share.
+        no_amx: whether matrix units were switched off.
     """
     return {
         "case": case.name,
@@ -67,26 +75,29 @@ def row(case: Case, name: str, one: Measured, *, threads: int, date: str) -> Row
         "peak_bytes": one.peak_bytes,
         "threads": threads,
         "machine": machine(),
+        "without_amx": no_amx,
         "commit": commit(),
         "date": date,
         "note": one.note,
     }
 
 
-def write(folder: Path, case: str, rows: Sequence[Row], left_out: dict[str, str]) -> Path:
-    """Put a run's rows in place of those that the case had on this machine; returns their file.
+def write(folder: Path, case: str, rows: Sequence[Row], left_out: dict[str, str], *, no_amx: bool = False) -> Path:
+    """Put a run's rows in place of those that the case had on this machine in the same setting; returns their file.
 
     Args:
         folder: of the results.
         case: its name.
         rows: of one run.
         left_out: implementations without a row, and why.
+        no_amx: whether matrix units were switched off.
     """
     file = folder / f"{case.partition('/')[0]}.jsonl"
-    kept = [one for one in read_file(file) if (one["case"], one["machine"]) != (case, machine())]
+    mine = (case, machine(), no_amx)
+    kept = [one for one in read_file(file) if (one["case"], one["machine"], without_amx(one)) != mine]
     _replace(file, "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in [*kept, *rows]))
     reasons = read_left_out(folder)
-    reasons[case] = left_out
+    reasons[case + (SWITCHED_OFF if no_amx else "")] = left_out
     _replace(folder / LEFT_OUT, json.dumps(reasons, indent=1, ensure_ascii=False, sort_keys=True) + "\n")
     return file
 
@@ -104,7 +115,7 @@ def read_file(file: Path) -> list[Row]:
 
 
 def read_left_out(folder: Path) -> dict[str, dict[str, str]]:
-    """By case and implementation, why there is no row."""
+    """By case, `SWITCHED_OFF` behind it where that was so, and implementation, why there is no row."""
     file = folder / LEFT_OUT
     return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
 

@@ -7,13 +7,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from benchmarks import cases, files, green, implementations, measure, rows
+from benchmarks import amx, cases, files, green, implementations, measure, rows
 from benchmarks.cases import Spec
 from benchmarks.implementations import PEERS_PYTHON, Implementation, is_ours
 from benchmarks.measure import QUICK, Effort
@@ -28,6 +29,7 @@ examples:
   python -m benchmarks.run --case all
   python -m benchmarks.run --case paper-layers-b/nmnist/2/1.5 --peers 'ours_sparse,torch_*' --quick
   python -m benchmarks.run --case 'paper-layers-b/*/2' --skip-done
+  python -m benchmarks.run --case 'paper-layers-b/*/2/1.5' --no-amx   as on a processor without matrix units
 
 Rows go to benchmarks/results/*.jsonl; those of --peers or --quick to benchmarks/results/partial, unless --out says
 where. `make bench-report` makes docs/benchmarks.md of them.
@@ -63,6 +65,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--quick", action="store_true", help="few steps, short limits, no memory")
     parser.add_argument("--skip-done", action="store_true", help="leave out cases that have rows already")
     parser.add_argument("--no-memory", action="store_true", help="measure time alone")
+    parser.add_argument(
+        "--no-amx", action="store_true", help="time alone, matrix units switched off, in rows of their own"
+    )
     parser.add_argument("--rounds", type=int, help=f"turns of each implementation; default: {Effort().rounds}")
     parser.add_argument("--threads", type=int, help="of everything; default: all processors")
     parser.add_argument("--out", type=Path, help="the folder of the results")
@@ -105,12 +110,15 @@ def _run(options: argparse.Namespace) -> None:
     partial = options.quick or options.peers not in (None, "all", "contenders")
     folder = options.out or (rows.PARTIAL if partial else rows.RESULTS)
     if options.skip_done:
-        done = {row["case"] for row in rows.read(folder) if row["machine"] == rows.machine()}
-        specs = [spec for spec in specs if spec.name not in done]
+        done = {(row["case"], row["machine"], rows.without_amx(row)) for row in rows.read(folder)}
+        specs = [spec for spec in specs if (spec.name, rows.machine(), options.no_amx) not in done]
     console = Console()
+    if options.no_amx:
+        for python, (free, held) in amx.check_switch(one.python for one in chosen).items():
+            console.print(f"a bf16 product of {python}: {free:.2f} ms, without AMX {held:.2f} ms", highlight=False)
     chosen, red = _green(chosen, console)
-    memory = not (options.quick or options.no_memory)
-    plan = Plan(chosen, red, threads, effort, memory, folder, in_sweeps_too=options.peers is not None)
+    memory = not (options.quick or options.no_memory or options.no_amx)
+    plan = Plan(chosen, red, threads, effort, memory, folder, options.peers is not None, options.no_amx)
     with _kept(options.made) as made, _progress(console) as progress:
         task = progress.add_task("", total=len(specs))
         for spec in specs:
@@ -131,6 +139,7 @@ class Plan:
         memory: whether memory is measured, in cases that ask for it.
         folder: of the results.
         in_sweeps_too: whether all of them run in sweeps, and not contenders alone.
+        no_amx: whether matrix units are switched off.
     """
 
     implementations: list[Implementation]
@@ -140,6 +149,7 @@ class Plan:
     memory: bool
     folder: Path
     in_sweeps_too: bool
+    no_amx: bool
 
     def chosen(self, spec: Spec) -> list[Implementation]:
         """What is timed in a case."""
@@ -183,7 +193,13 @@ def _run_case(spec: Spec, plan: Plan, made: Path, progress: Progress, task: Task
     date, path = rows.now(), cases.made(spec, made)
     stated = spec.workload.hidden_activity
     found, left_out = measure.measure(
-        path, plan.chosen(spec), stated=stated, threads=plan.threads, effort=plan.effort, tell=tell
+        path,
+        plan.chosen(spec),
+        stated=stated,
+        threads=plan.threads,
+        effort=plan.effort,
+        tell=tell,
+        no_amx=plan.no_amx,
     )
     if plan.memory and spec.memory:
         timed = [one for one in plan.chosen(spec) if one.name in found]
@@ -192,8 +208,9 @@ def _run_case(spec: Spec, plan: Plan, made: Path, progress: Progress, task: Task
         for name, peak in peaks.items():
             found[name].peak_bytes = peak
     case = files.load(path)
-    written = [rows.row(case, name, one, threads=plan.threads, date=date) for name, one in found.items()]
-    rows.write(plan.folder, spec.name, written, plan.red | left_out)
+    about: dict[str, Any] = {"threads": plan.threads, "date": date, "no_amx": plan.no_amx}
+    written = [rows.row(case, name, one, **about) for name, one in found.items()]
+    rows.write(plan.folder, spec.name, written, plan.red | left_out, no_amx=plan.no_amx)
     _print(spec, written, left_out, progress.console)
 
 

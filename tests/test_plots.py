@@ -48,3 +48,20 @@ def test_what_cannot_be_drawn(spikes: Spikes, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="layers: expected at least one, got none"):
         plots.raster({}, tmp_path / "raster.png", dt_ms=1.0)
     assert not list(tmp_path.iterdir())
+
+
+def test_the_same_numbers_make_the_same_bytes(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        figure, (left, right) = plots.panels(4.0, 2.0, 2)
+        left.plot([0, 1, 2], [1, 4, 9])
+        right.set(xlabel="steps & spikes")
+        plots.save_svg(figure, tmp_path / name / "curve.svg")
+    one = (tmp_path / "one" / "curve.svg").read_bytes()
+    assert one == (tmp_path / "two" / "curve.svg").read_bytes()
+    assert b"steps &amp; spikes</text>" in one
+    assert b"<dc:date>" not in one
+
+
+def test_a_figure_has_a_panel() -> None:
+    with pytest.raises(InputError, match="count: expected at least one panel, got 0"):
+        plots.panels(4.0, 2.0, 0)

@@ -1,12 +1,16 @@
-"""Pictures of runs."""
+"""Pictures of runs, and of reports: SVG files whose bytes depend on the numbers alone."""
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from spikeloom.checks import require
 from spikeloom.spikes import Spikes
+
+SVG = {"svg.hashsalt": "spikeloom", "svg.fonttype": "none", "font.size": 8.0}
+"""Identifiers made from a word and not by chance, and text that stays text."""
 
 
 def raster(layers: Mapping[str, Spikes], path: Path, *, dt_ms: float, sample: int = 0, title: str = "") -> None:
@@ -53,3 +57,42 @@ def spike_points(spikes: Spikes, sample: int) -> tuple[np.ndarray, np.ndarray]:
     step = np.repeat(np.arange(spikes.steps), count[rows])
     entry = np.arange(len(step)) - np.repeat(np.cumsum(count[rows]) - count[rows], count[rows])
     return step, spikes.ids.numpy()[np.repeat(start[rows], count[rows]) + entry]
+
+
+def panels(width: float, height: float, count: int) -> tuple[Any, Any]:
+    """A figure of a report, and its axes side by side, of one scale upwards.
+
+    Args:
+        width: of the figure, in inches.
+        height: likewise.
+        count: of the axes, at least 1.
+
+    Raises:
+        InputError: no panel.
+    """
+    require(count >= 1, "count", "at least one panel", count)
+    import matplotlib
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.figure import Figure
+
+    with matplotlib.rc_context(SVG):
+        figure = Figure(figsize=(width, height), layout="constrained")
+        FigureCanvasSVG(figure)
+        axes = figure.subplots(1, count, sharey=True, squeeze=False)[0]
+    for axis in axes:
+        axis.spines[["top", "right"]].set_visible(False)
+    return figure, axes
+
+
+def save_svg(figure: Any, file: Path) -> None:
+    """Write a figure of `panels`: the same numbers make the same bytes.
+
+    Args:
+        figure: what is drawn.
+        file: the picture's; its folder is made.
+    """
+    import matplotlib
+
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with matplotlib.rc_context(SVG):
+        figure.savefig(file, format="svg", metadata={"Date": None})

@@ -16,7 +16,7 @@ from spikeloom.bench.cases import Case as Shape
 from spikeloom.bench.cases import Workload
 
 STATED = 0.1
-SHORT = replace(Effort(), rounds=2, turn_s=0.01)
+SHORT = Effort(rounds=2, least=2, turn_s=0.01)
 
 
 def silent(what: str) -> None:
@@ -100,8 +100,21 @@ def test_memory_is_what_a_step_keeps(tmp_path: Path) -> None:
     assert found["ours_sparse"] < found["torch_per_step"] / 2
 
 
-def test_slow_steps_have_fewer_turns_spread_over_the_rounds() -> None:
-    effort = Effort(rounds=5, peer_s=20)
-    assert measure.turns_of(0.01, effort) == [0, 1, 2, 3, 4]
-    assert measure.turns_of(4.0, effort) == [1, 3]
-    assert measure.turns_of(100.0, effort) == [2]
+def test_who_is_near_the_fastest_of_its_type_has_steps_enough_for_quartiles() -> None:
+    typical = {
+        "sparse": (0.02, "fp32"),
+        "near": (0.06, "fp32"),
+        "far": (0.7, "fp32"),
+        "bf16": (0.3, "bf16"),
+        "slow bf16": (0.8, "bf16"),
+        "far bf16": (1.0, "bf16"),
+    }
+    effort = Effort(rounds=3, least=9, turn_s=0.3, most=10)
+    counts = {"sparse": 10, "near": 5, "far": 1, "bf16": 3, "slow bf16": 3, "far bf16": 1}
+    assert measure.counted(typical, effort) == counts
+
+
+def test_the_default_effort_keeps_its_word() -> None:
+    effort = Effort()
+    counts = measure.counted({"fast": (9.0, "fp32"), "near": (27.0, "fp32"), "far": (28.0, "fp32")}, effort)
+    assert [effort.rounds * count for count in counts.values()] == [9, 9, 3]

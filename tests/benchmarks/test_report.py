@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from small_cases import row
 
-from benchmarks import demands, figures, limits, report, rows
+from benchmarks import demands, figures, limits, report, rows, tables
 from spikeloom import InputError
 
 Row = dict[str, Any]
@@ -51,7 +51,7 @@ def test_the_page_says_what_came_out(tmp_path: Path) -> None:
     assert "1. torch_folded: no window" in text
     assert "* sinabs: refused: layer 1 spikes at 9% (paper-layers-b/nmnist/2/0.5)" in text
     assert "not here" not in text
-    assert "10 times as fast as the fastest that is not ours, any number type | 10 | 8 | no |" in text
+    assert "10 times as fast as the fastest that is not ours, any number type | 10 | 8 | 8 |  | no |" in text
     drawn = sorted(file.name for file in (tmp_path / "docs" / "benchmarks").iterdir())
     assert drawn == ["sparsity.svg", "speedup-b.svg"]
     assert all(f"(benchmarks/{name})" in text for name in drawn)
@@ -85,6 +85,29 @@ def test_rows_of_one_machine(tmp_path: Path) -> None:
         report.write(tmp_path, tmp_path / "page.md", "a quipu")
 
 
+def test_rows_without_matrix_units_have_a_section_of_their_own(tmp_path: Path) -> None:
+    case = "paper-layers-b/nmnist/2/1.5"
+    held = [row(case, "ours_sparse", 26, without_amx=True), row(case, "torch_expert_bf16", 520, without_amx=True)]
+    put(tmp_path, [*sweep(), *held])
+    reasons = {case: {"sinabs": "too loud"}, f"{case} without AMX": {"jax_bf16": "no switch"}}
+    (tmp_path / rows.LEFT_OUT).write_text(json.dumps(reasons), encoding="utf-8")
+    report.write(tmp_path, tmp_path / "page.md")
+    text = (tmp_path / "page.md").read_text(encoding="utf-8")
+    start, end = text.index("## Without matrix units (AMX)"), text.index("## Pictures")
+    before, section, after = text[:start], text[start:end], text[end:]
+    assert "any number type | 10 | 20 |  |  | yes |" in section
+    assert f"* jax_bf16: no switch ({case})" in section
+    assert "any number type | 10 | 8 | 8 |  | no |" in before
+    assert f"* sinabs: too loud ({case})" in after
+    assert "520 ms" not in before + after
+
+
+def test_without_such_rows_there_is_no_such_section(tmp_path: Path) -> None:
+    put(tmp_path, sweep())
+    report.write(tmp_path, tmp_path / "page.md")
+    assert "AMX" not in (tmp_path / "page.md").read_text(encoding="utf-8")
+
+
 def test_no_rows_no_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert report.main(["--results", str(tmp_path), "--document", str(tmp_path / "page.md")]) == 2
     assert "run make bench" in capsys.readouterr().err
@@ -108,6 +131,24 @@ def test_promises_compare_with_whom_they_name() -> None:
     assert (fp32.ratio, fp32.kept) == (16, True)
     assert (every.ratio, every.kept) == (5, False)
     assert every.detail == "ours_sparse 10 ms against torch_folded_bf16 50 ms"
+
+
+def test_a_promise_tells_experts_from_what_people_run_and_libraries_from_both() -> None:
+    case = "paper-layers-b/shd/2/1.5"
+    names = {"ours_sparse": 10, "torch_expert_bf16": 40, "torch_csr": 60, "snntorch": 300, "spyx_fused": 250}
+    one = outcome([row(case, name, ms, peak_bytes=ms * 10**6) for name, ms in names.items()], "10 times as fast")
+    assert (one.ratio, one.over_everyday, one.over_library) == (4, 6, 25)
+    lean = outcome([row(case, name, 1, peak_bytes=mb * 10**6) for name, mb in names.items()], "1/20")
+    assert (lean.ratio, lean.over_everyday, lean.over_library) == (4, 6, 25)
+    experts = outcome([row(case, "ours_sparse", 10), row(case, "torch_expert", 40)], "10 times as fast")
+    assert (experts.over_everyday, experts.over_library) == (None, None)
+
+
+def test_each_comparison_has_the_worst_of_its_own_cases() -> None:
+    slow = [row("paper-layers-b/shd/2/1.5", name, ms) for name, ms in {"ours_sparse": 10, "torch_csr": 20}.items()]
+    fast = [row("paper-layers-b/dvs/2/1.5", name, ms) for name, ms in {"ours_sparse": 10, "norse": 90}.items()]
+    text = tables.promises(demands.outcomes([*slow, *fast]))
+    assert "any number type | 10 | 2 | 2 | 9 | in 0 of 2 | paper-layers-b/shd/2/1.5: " in text
 
 
 def test_the_automatic_choice_answers_to_dense_ones_of_its_type() -> None:

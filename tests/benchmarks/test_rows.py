@@ -34,6 +34,7 @@ def test_a_row_has_what_is_promised(case_file: Path) -> None:
     assert (made["case"], made["median_ms"], made["quartiles_ms"]) == ("small/10", 3.0, [2.0, 4.0])
     assert (made["layers"], made["note"], made["steps_timed"]) == ([70, 96, 130, 3], "another surrogate", 5)
     assert made["activity_input"] == pytest.approx(0.2, rel=0.1)
+    assert not rows.without_amx(made)
     assert json.loads(json.dumps(made)) == made
 
 
@@ -46,3 +47,16 @@ def test_a_run_takes_the_place_of_the_case_s_older_rows(tmp_path: Path) -> None:
     assert sorted(one["median_ms"] for one in rows.read(tmp_path)) == [3.0, 4.0, 5.0]
     assert rows.read_left_out(tmp_path) == {"f/1": {"b": "gone"}, "f/2": {}}
     assert [file.name for file in tmp_path.glob("*.jsonl")] == ["f.jsonl"]
+
+
+def test_rows_without_matrix_units_take_the_place_of_such_alone(tmp_path: Path) -> None:
+    def made(ms: float, **changes: bool) -> dict[str, object]:
+        return row("f/1", "a", ms, machine=rows.machine(), **changes)
+
+    rows.write(tmp_path, "f/1", [made(1.0)], {"b": "loud"})
+    rows.write(tmp_path, "f/1", [made(2.0, without_amx=True)], {"b": "no switch"}, no_amx=True)
+    rows.write(tmp_path, "f/1", [made(3.0, without_amx=True)], {"b": "no switch"}, no_amx=True)
+    assert sorted(one["median_ms"] for one in rows.read(tmp_path)) == [1.0, 3.0]
+    rows.write(tmp_path, "f/1", [made(4.0)], {})
+    assert sorted(one["median_ms"] for one in rows.read(tmp_path)) == [3.0, 4.0]
+    assert rows.read_left_out(tmp_path) == {"f/1": {}, "f/1 without AMX": {"b": "no switch"}}
