@@ -199,12 +199,14 @@ def counted(typical: Mapping[str, tuple[float, str]], effort: Effort) -> dict[st
         typical: seconds of a step, and the number type of products, by implementation.
         effort: how long to measure.
     """
-    fastest: dict[str, float] = {}
-    for seconds, number_type in typical.values():
-        fastest[number_type] = min(seconds, fastest.get(number_type, seconds))
+    # The fastest of ours and of the others apart: a ratio is no better than the worse sampled of its two sides.
+    fastest: dict[tuple[str, bool], float] = {}
+    for name, (seconds, number_type) in typical.items():
+        side = number_type, is_ours(name)
+        fastest[side] = min(seconds, fastest.get(side, seconds))
     found = {}
     for name, (seconds, number_type) in typical.items():
-        near = seconds <= NEAR * fastest[number_type]
+        near = seconds <= NEAR * fastest[number_type, is_ours(name)]
         least = -(-effort.least // effort.rounds) if near else 1
         found[name] = max(least, min(effort.most, round(effort.turn_s / seconds)))
     return found

@@ -92,7 +92,7 @@ def write(results: Path, document: Path, machine: str | None = None) -> None:
     Args:
         results: the folder of the rows.
         document: the page.
-        machine: whose rows; None for the machine with most of them.
+        machine: whose rows; None for this one, or where it has none the one with most of them.
 
     Raises:
         InputError: no rows.
@@ -101,7 +101,8 @@ def write(results: Path, document: Path, machine: str | None = None) -> None:
     found = [row for row in everything if not rows.without_amx(row)]
     require(len(found) > 0, "results", f"rows in {results}", "none", "run make bench")
     counts = Counter(row["machine"] for row in found)
-    chosen = machine or counts.most_common(1)[0][0]
+    here = rows.machine()
+    chosen = machine or (here if here in counts else counts.most_common(1)[0][0])
     require(chosen in counts, "machine", "one of " + "; ".join(counts), chosen)
     own = in_order([row for row in found if row["machine"] == chosen])
     held = in_order([row for row in everything if row["machine"] == chosen and rows.without_amx(row)])

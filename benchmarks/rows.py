@@ -4,6 +4,7 @@ import json
 import subprocess
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +29,9 @@ def machine() -> str:
     return f"{host.processor()}, {host.cores()} cores"
 
 
+@cache
 def commit() -> str:
-    """The commit that is measured; `+` behind it where files have changed since."""
+    """The commit as it was when first asked for, before the first child starts; `+` behind it where files differ."""
 
     def git(*arguments: str) -> str:
         done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)

@@ -100,6 +100,7 @@ def _shortened(layers: list[int]) -> str:
 
 
 def _run(options: argparse.Namespace) -> None:
+    rows.commit()  # asked now, before the first child imports what it names
     threads = host.cores() if options.threads is None else options.threads
     require(1 <= threads <= host.cores(), "threads", f"from 1 to {host.cores()}, the processors here", threads)
     require(options.rounds is None or options.rounds >= 1, "rounds", "at least 1", options.rounds)

@@ -298,3 +298,10 @@ def test_it_trains_a_layer_as_torchs_does() -> None:
     assert got[0] == want[0]
     assert got[-1] < 0.5 * got[0]
     assert got[:4] == pytest.approx(want[:4], rel=1e-4)
+
+
+@pytest.mark.parametrize("setting", ["amsgrad", "maximize"])
+def test_state_of_a_setting_that_it_lacks_is_refused(setting: str) -> None:
+    saved = torch.optim.Adam(tensors(), **{setting: True}).state_dict()  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=setting):
+        optim.Adam(tensors()).load_state_dict(saved)

@@ -52,6 +52,17 @@ class Adam(torch.optim.Optimizer):
         require(all(0 <= beta < 1 for beta in betas), "betas", "two numbers from 0 below 1", betas)
         super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay})
 
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from what an optimiser of this kind, or torch's, has saved.
+
+        Raises:
+            InputError: torch's had a setting that this one does not know.
+        """
+        for group in state_dict["param_groups"]:
+            for name in ("amsgrad", "maximize"):
+                require(not group.get(name), name, "False", "True", "take torch's optimiser")
+        super().load_state_dict(state_dict)
+
     @torch.no_grad()
     def step(self, closure: Any = None) -> Any:
         """Change the parameters by their gradients.

@@ -1,8 +1,10 @@
 """Memory for gradients: taken again when its tensor is gone, never while it lives, handed back when nobody wants it."""
 
 import gc
+import os
 import sys
 import threading
+import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -146,3 +148,25 @@ def test_several_threads_never_share() -> None:
 
     with ThreadPoolExecutor(4) as threads:
         assert all(threads.map(take, range(1, 5)))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.parametrize("size", [SIZE, 21 * SIZE])
+def test_a_forked_child_writes_into_memory_of_its_own(size: int) -> None:
+    mine = pool.recycled(size).fill_(1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12 on warns of any fork beside threads
+        child = os.fork()
+    if child == 0:
+        mine.numpy()[:] = 2
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert bool((mine == 1).all())
+
+
+def test_without_counts_of_references_nothing_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert pool._COUNTS, "CPython counts them"
+    monkeypatch.setattr(pool, "_COUNTS", False)
+    tensors = [pool.recycled(SIZE).fill_(i) for i in range(3)]
+    assert [float(x.max()) for x in tensors] == [0, 1, 2]
+    assert held() == {}

@@ -6,7 +6,6 @@ time, two at a time, two at a time with prefetches ahead. The fastest run of the
 lanes a row at a time wins out of L2 (its four sums already hide the latency of an addition), prefetches win out of L3.
 """
 
-import mmap
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from spikeloom.kernels.cpu import workers
 from spikeloom.kernels.cpu.bits import take_next
 from spikeloom.kernels.cpu.compile import FLAGS
 from spikeloom.kernels.cpu.simd import BLOCK, add, full, host_width, load, store
+from spikeloom.ops.pool import mapped
 
 ROW_BYTES = 4 * BLOCK
 AHEAD = 16
@@ -114,12 +114,7 @@ def seconds(threads: int, form: Callable[..., None], *arguments: Any) -> float:
 
 def huge_pages(count: int) -> np.ndarray:
     """So many float32 on huge pages, where the system has them."""
-    memory = mmap.mmap(-1, 4 * count + _HUGE_PAGE)
-    if hasattr(mmap, "MADV_HUGEPAGE"):
-        memory.madvise(mmap.MADV_HUGEPAGE)
-    whole = np.frombuffer(memory, np.uint8)
-    start = -whole.ctypes.data % _HUGE_PAGE
-    return whole[start : start + 4 * count].view(np.float32)
+    return mapped(4 * count).view(np.float32)
 
 
 @intrinsic  # type: ignore[untyped-decorator]

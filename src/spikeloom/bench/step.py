@@ -86,14 +86,13 @@ def _measure(workload: Workload, threads: int) -> Result:
 def in_turns(contenders: dict[str, Contender], rounds: int) -> dict[str, list[float]]:
     """Time the contenders' steps, one contender after the other, so many rounds.
 
-    What slows the machine for a while slows all. A fast contender takes several steps in its turn, after one that is
-    not counted: the one before it leaves its own data in the caches and its threads spinning.
+    What slows the machine for a while slows all. Ours takes several steps in its turn. Each turn begins with a step
+    that is not counted: the one before leaves its own data in the caches and its threads spinning, or gone.
     """
     seconds: dict[str, list[float]] = {name: [] for name in contenders}
     for _ in range(rounds):
         for name, rival in contenders.items():
-            if name == OURS:
-                rival.step()
+            rival.step()
             for _ in range(OWN_STEPS if name == OURS else 1):
                 start = time.perf_counter()
                 rival.step()

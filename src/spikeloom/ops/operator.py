@@ -28,7 +28,7 @@ class Operator:
         self.__doc__, self.__name__, self.__wrapped__ = function.__doc__, name, function
 
     def __call__(self, *arguments: Any) -> Any:
-        if _is_traced() or not arguments[0].is_cpu:
+        if _is_traced() or not all(_is_plain(value) for value in arguments):
             return self._traced(*arguments)
         return (self._differentiable if torch.is_grad_enabled() else self._function)(*arguments)
 
@@ -54,10 +54,16 @@ def operator(name: str, schema: str) -> Callable[[Callable[..., Any]], Operator]
     return lambda function: Operator(name, schema, function)
 
 
+def _is_plain(value: Any) -> bool:
+    """Whether it is no tensor, or one of torch's own kinds on the CPU."""
+    return not isinstance(value, Tensor) or (type(value) in (Tensor, torch.nn.Parameter) and value.is_cpu)
+
+
 def _is_traced() -> bool:
     """Whether calls are recorded or transformed, by a compiler or by a mode that sees all operators."""
     return (
         torch.compiler.is_compiling()
+        or torch._C._is_tracing()
         or torch._C._len_torch_dispatch_stack() > 0
         or torch._C._are_functorch_transforms_active()
     )

@@ -6,12 +6,13 @@ scan, block after block, and in a block row after row.
 
 import numpy as np
 
-from spikeloom.kernels.cpu.bits import finish, finished, popcount, take_next
+from spikeloom.kernels.cpu.bits import finish, popcount, take_next
 from spikeloom.kernels.cpu.cap import cap_row
 from spikeloom.kernels.cpu.compile import inlined, kernel
 from spikeloom.kernels.cpu.ids import write_ids
 from spikeloom.kernels.cpu.simd import BLOCK
 from spikeloom.kernels.cpu.surrogate import slope
+from spikeloom.kernels.cpu.team import wait_for
 
 _ONE = np.uint64(1)
 
@@ -65,8 +66,7 @@ def leave(
             finish(counted, 0)
         else:
             c = task - packs - chunks
-            while finished(counted, 0) < chunks:
-                pass
+            wait_for(counted, 0, chunks)
             before = np.int64(0)
             for i in range(c):
                 before += sums[i]

@@ -4,7 +4,6 @@ import numpy as np
 
 from spikeloom.kernels.cpu.bits import (
     finish,
-    finished,
     flush_denormals,
     load_first,
     restore_denormals,
@@ -25,6 +24,7 @@ from spikeloom.kernels.cpu.neuron import (
 )
 from spikeloom.kernels.cpu.simd import BLOCK, add, full, store
 from spikeloom.kernels.cpu.sources import absorb, clear, current, end, endings, list_chunk, lists, settle, table
+from spikeloom.kernels.cpu.team import wait_for
 
 _ZERO = np.float32(0)
 
@@ -106,8 +106,7 @@ def backward(
             list_chunk(sink, task, bounds, steps)
             finish(done, 0)
         elif task < listed + parts * groups:
-            while finished(done, 0) < listed:
-                pass
+            wait_for(done, 0, listed)
             part, group = (task - listed) // groups, (task - listed) % groups
             clear(sink, part, bounds[group * chunks] * steps, bounds[(group + 1) * chunks] * steps)
             for k in range(part, neurons // BLOCK, parts):
@@ -120,8 +119,7 @@ def backward(
                     settle(width, sink, gradients, k, group, chunk, bounds[chunk] * steps, chunk == group * chunks)
             finish(done, 1)
         else:
-            while finished(done, 1) < parts * groups:
-                pass
+            wait_for(done, 1, parts * groups)
             end(sink, task - listed - parts * groups)
         task = take_next(counter)
     restore_denormals(control)

@@ -10,7 +10,6 @@ from spikeloom.kernels.cpu.bits import (
     compress,
     expand,
     finish,
-    finished,
     flush_denormals,
     popcount,
     restore_denormals,
@@ -44,6 +43,7 @@ from spikeloom.kernels.cpu.sources import (
     settle,
     table,
 )
+from spikeloom.kernels.cpu.team import wait_for
 
 _ZERO, _ONE = np.float32(0), np.float32(1)
 
@@ -228,8 +228,7 @@ def backward(
             )  # fmt: skip
             finish(done, 0)
         elif task < before + parts * groups:
-            while finished(done, 0) < before:
-                pass
+            wait_for(done, 0, before)
             part, group = (task - before) // groups, (task - before) % groups
             clear(sink, part, bounds[group * chunks] * steps, bounds[(group + 1) * chunks] * steps)
             for k in range(part, blocks, parts):
@@ -245,8 +244,7 @@ def backward(
                     settle(width, sink, gradients, k, group, chunk, first * steps, chunk == group * chunks)
             finish(done, 1)
         else:
-            while finished(done, 1) < parts * groups:
-                pass
+            wait_for(done, 1, parts * groups)
             end(sink, task - before - parts * groups)
         task = take_next(counter)
     restore_denormals(control)

@@ -1,0 +1,22 @@
+"""JAX, jit and lax.scan, products over all steps in bf16."""
+
+from benchmarks.case import Built, Case
+
+NAME = "jax_scan_bf16"
+PACKAGES = ("jax", "jaxlib", "optax")
+NUMBER_TYPE = "bf16"
+NOTE = ""
+
+
+def supports(case: Case) -> str | None:
+    """None: any case has its form."""
+    return None
+
+
+def build(case: Case) -> Built:
+    """The case, ready to run."""
+    import jax.numpy as jnp
+
+    from benchmarks.peers import _jax
+
+    return _jax.build_scan(case, dtype=jnp.bfloat16)
