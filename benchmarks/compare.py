@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from benchmarks.implementations import is_ours
 from benchmarks.rows import Row
 
-SPARSE_PEERS = ("csr", "brainevent", "genn")
+SPARSE_PEERS = ("csr", "brainevent")
 """Parts of the names of peers that leave out work on silent neurons; all other peers compute densely."""
 
 LEAST_BYTES = 1 << 20

@@ -132,6 +132,12 @@ def outcomes(rows: Sequence[Row]) -> list[Outcome]:
     return [*found, *automatic(rows), *memory(rows), *deep_memory(rows)]
 
 
+def unmeasured(rows: Sequence[Row]) -> list[str]:
+    """The promises on times of which the rows say nothing."""
+    told = {outcome.promise for outcome in outcomes(rows)}
+    return list(dict.fromkeys(speed.promise for speed in SPEEDS if speed.promise not in told))
+
+
 def automatic(rows: Sequence[Row]) -> list[Outcome]:
     """Our automatic choice against the best dense implementation of the same number type, ours among them."""
     found = []

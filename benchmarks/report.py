@@ -49,13 +49,14 @@ HOW = """\
 * A process for each implementation. Those of a case are alive at once and step in turns, so that only one works at a
   time and what slows the machine slows all. A turn begins with a pause, in which a neighbour's threads stop spinning,
   and with a step that is not counted where steps are fast. The first steps, in which things are compiled, do not count.
-* At least 9 steps count of who takes at most 3 times as long as the fastest of its number type, and at least 3 of the
-  others.
-* Equal threads, denormal numbers flushed in all of them. Times are medians; quartiles and all else are in the rows.
+* At least 9 steps count of who takes at most 3 times as long as the fastest of its number type, ours and the others
+  apart, and at least 3 of those that are slower.
+* Equal threads. Denormal numbers are flushed in all of torch's and ours, which is verified; threads that XLA and
+  BrainEvent have of their own are not looked at. Times are medians; quartiles and all else are in the rows.
 * Inputs lie ready in the form that each takes: dense tensors of its number type, or lists of spikes.
 * Our own losses and gradients are checked against a reference in float64 first; what is wrong is not timed.
-* In sweeps only those run that are the fastest, or near it, somewhere; all run in the cases that the table of promises
-  names, but for (a), where all run at 2 %.
+* Where no library has a row, only those ran that are the fastest, or near it, somewhere (`PEERS=contenders`).
+* mlGeNN's C++ back end for CPUs takes one sample at a time, and is left out.
 * Memory is the peak of a step beyond weights, gradients and moments, in a process that does nothing else.
 * Time to accuracy counts the training steps alone, not imports, compilation, the loading of data or evaluation.
 
@@ -75,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.report", description=__doc__)
     parser.add_argument("--results", type=Path, default=rows.RESULTS, help="the folder of the rows")
     parser.add_argument("--document", type=Path, default=DOCUMENT, help="the page; its pictures lie in a folder beside")
-    parser.add_argument("--machine", help="whose rows; default: the machine with most of them")
+    parser.add_argument("--machine", help="whose rows; default: this one, if it has any, or the one with most")
     options = parser.parse_args(arguments)
     try:
         write(options.results, options.document, options.machine)
@@ -108,12 +109,17 @@ def write(results: Path, document: Path, machine: str | None = None) -> None:
     held = in_order([row for row in everything if row["machine"] == chosen and rows.without_amx(row)])
     notes = Footnotes(own)
     page = [HEAD, _machine(own), "## What is promised, and what came out\n"]
-    page += [tables.promises(demands.outcomes(own)), COMPARED, _without_amx(held, reasons)]
+    page += [tables.promises(demands.outcomes(own)), _unmeasured(own), COMPARED, _without_amx(held, reasons)]
     page += [_pictures(own, limits.read(results), document), HOW, "## Milliseconds a step\n"]
     page += [_family(family, group, notes) for family, group in grouped(own).items()]
     page += ["## Footnotes\n", notes.text(), _left_out(reasons, by_case(own))]
     document.parent.mkdir(parents=True, exist_ok=True)
     document.write_text("\n".join(part for part in page if part), encoding="utf-8")
+
+
+def _unmeasured(own: Sequence[Row]) -> str:
+    promises = demands.unmeasured(own)
+    return f"Promised, and not measured here: {'; '.join(promises)}.\n" if promises else ""
 
 
 def in_order(found: Sequence[Row]) -> list[Row]:

@@ -39,15 +39,17 @@ def poisoned(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         if name.startswith("spikeloom.ops.") and hasattr(module, "np"):
             monkeypatch.setattr(module, "np", _PoisonedNumpy())
     for name, module in list(sys.modules.items()):
-        for take in ("recycled", "scratch"):
+        for take in ("recycled", "scratch", "lasting"):
             if name.startswith("spikeloom.ops.") and name not in _OWN_MEMORY and hasattr(module, take):
                 monkeypatch.setattr(module, take, _refilled(getattr(module, take)))
     torch.use_deterministic_algorithms(True)
     assert bool(torch.empty(9).isnan().all()), "torch fills fresh memory in this mode"
     yield
     torch.use_deterministic_algorithms(False)
+    assert not bool(arrays.silence(*_SILENCE).any()), "zeros that all calls share have been written"
 
 
+_SILENCE = (1 << 12,)
 _OWN_MEMORY = ("spikeloom.ops.arrays", "spikeloom.ops.pool")
 """Where memory is taken from; what these tests fill, they fill for those who ask."""
 
@@ -55,7 +57,7 @@ _OWN_MEMORY = ("spikeloom.ops.arrays", "spikeloom.ops.pool")
 def _refilled(take: Callable[..., Tensor | np.ndarray]) -> Callable[..., Tensor | np.ndarray]:
     """Memory taken again is filled, too: what an earlier call left in it would be right by chance."""
 
-    def take_and_fill(*shape: int, **kind: torch.dtype) -> Tensor | np.ndarray:
+    def take_and_fill(*shape: int | str, **kind: torch.dtype) -> Tensor | np.ndarray:
         memory = take(*shape, **kind)
         whole = isinstance(memory, Tensor) and not memory.is_floating_point()
         memory[...] = torch.iinfo(memory.dtype).max if whole else np.nan

@@ -144,6 +144,16 @@ def test_a_promise_tells_experts_from_what_people_run_and_libraries_from_both() 
     assert (experts.over_everyday, experts.over_library) == (None, None)
 
 
+def test_promises_without_rows_are_named() -> None:
+    case = "recurrent/250/128"
+    left = demands.unmeasured([row(case, "ours_sparse", 10), row(case, "torch_folded_bf16", 50)])
+    assert not any("any number type" in promise and "recurrent" in promise for promise in left)
+    # Nobody has been timed in fp32 there.
+    assert any("the fastest in fp32" in promise for promise in left)
+    assert sum("spyx-shd" in promise for promise in left) == 1
+    assert sum("(a)" in promise for promise in left) == 1
+
+
 def test_each_comparison_has_the_worst_of_its_own_cases() -> None:
     slow = [row("paper-layers-b/shd/2/1.5", name, ms) for name, ms in {"ours_sparse": 10, "torch_csr": 20}.items()]
     fast = [row("paper-layers-b/dvs/2/1.5", name, ms) for name, ms in {"ours_sparse": 10, "norse": 90}.items()]

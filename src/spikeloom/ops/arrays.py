@@ -102,10 +102,10 @@ def lasting(name: str, *shape: int) -> np.ndarray:
     Not on huge pages, unlike `scratch`: a write takes 4 KB, and not 2 MB, where little of much room is used.
     """
     size = math.prod(shape)
-    if name not in vars(_own) or vars(_own)[name].size < size:
-        setattr(_own, name, torch.empty(size).numpy())
-    kept: np.ndarray = vars(_own)[name][:size]
-    return kept.reshape(shape)
+    rooms: dict[str, np.ndarray] = vars(_own).setdefault("rooms", {})
+    if name not in rooms or rooms[name].size < size:
+        rooms[name] = torch.empty(size).numpy()
+    return rooms[name][:size].reshape(shape)
 
 
 def zeros(*shape: int) -> Tensor:
