@@ -165,9 +165,10 @@ def _machine(own: Sequence[Row]) -> str:
     dates = sorted(row["date"][:10] for row in own)
     threads = sorted({row["threads"] for row in own})
     commits = sorted({row["commit"] for row in own})
+    named = f"commit {commits[0]}" if len(commits) == 1 else f"{len(commits)} commits: {', '.join(commits)}"
     return (
         f"Machine: {own[0]['machine']}, {' or '.join(map(str, threads))} threads. "
-        f"Measured {dates[0]} to {dates[-1]}, at {len(commits)} commits: {', '.join(commits)}.\n"
+        f"Measured {' to '.join(dict.fromkeys((dates[0], dates[-1])))}, at {named}.\n"
     )
 
 
