@@ -52,7 +52,7 @@ def test_rows_by_neuron(activity: float, first: int, end: int) -> None:
 
 @compiled
 def _sum(width, d_weight, row, start, places, base, d, fresh):
-    columns.sum_columns(width, d_weight, row, start, places, base, d, fresh)
+    columns.sum_places(width, d_weight, row, start, places, base, d, 0, len(start) - 1, fresh)
 
 
 @pytest.mark.parametrize("activity", [0.0, 0.1, 1.0])

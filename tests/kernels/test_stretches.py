@@ -4,7 +4,7 @@ import numba
 import numpy as np
 import pytest
 
-from spikeloom.kernels.cpu import simd, stretches
+from spikeloom.kernels.cpu import columns, simd, stretches
 from spikeloom.kernels.cpu.compile import FLAGS
 
 # Not `kernel`: that keeps compiled code on disk, under the digest of the package's sources and not of this file.
@@ -28,7 +28,7 @@ def _of_bits(spikes, first, end, origin, after, start, places, used):
 
 @compiled
 def _sum(width, d_weight, start, places, base, d, low, high, fresh):
-    stretches.sum_places(width, d_weight, np.uint64(0), start, places, base, d, low, high, fresh)
+    columns.sum_places(width, d_weight, np.uint64(0), start, places, base, d, low, high, fresh)
 
 
 def raster(activity: float) -> np.ndarray:

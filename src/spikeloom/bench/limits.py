@@ -27,7 +27,6 @@ from spikeloom.ops.pool import mapped
 
 ROW_BYTES = 4 * BLOCK
 AHEAD = 16
-_HUGE_PAGE = 1 << 21
 _LINE_BYTES = 64
 _REPEATS = 7
 

@@ -80,9 +80,9 @@ def leave(spikes: Tensor, near: Tensor, margins: Margins, surrogate: str, *, lim
         seed: of the choice among too many.
     """
     rows, entries, function = spikes.shape[1], int(margins.end[-1, -1]), surrogates.from_spec(surrogate)
-    kept, dropped = near, torch.zeros((), dtype=torch.int64)
+    kept, dropped = near, torch.zeros(rows if limit else 1, dtype=torch.int32)
     if limit:
-        kept, dropped = torch.empty_like(near), torch.empty(rows, dtype=torch.int32)
+        kept = torch.empty_like(near)
     spike_count, row_start = torch.empty(rows, dtype=torch.int32), torch.zeros(rows + 1, dtype=torch.int64)
     # A cap leaves fewer ids than there are entries.
     ids, active, slope = recycled(entries, dtype=torch.int32), recycled(entries), recycled(entries)
@@ -100,7 +100,7 @@ def leave(spikes: Tensor, near: Tensor, margins: Margins, surrogate: str, *, lim
         np.zeros(1, np.int64),
         np.empty(-(-rows // chunk), np.int64),
         unsigned(kept),
-        array(dropped).reshape(-1).view(np.int32),
+        array(dropped),
         array(spike_count),
         array(row_start),
         unsigned(ids),
@@ -111,6 +111,4 @@ def leave(spikes: Tensor, near: Tensor, margins: Margins, surrogate: str, *, lim
     size = int(row_start[-1])
     if size < entries:
         ids, active = ids[:size].clone(), active[:size].clone()
-    if not limit:
-        return Left(ids, row_start, spike_count, active, kept.new_empty(0), dropped, slope)
-    return Left(ids, row_start, spike_count, active, kept, dropped.sum(), slope)
+    return Left(ids, row_start, spike_count, active, kept if limit else kept.new_empty(0), dropped.sum(), slope)

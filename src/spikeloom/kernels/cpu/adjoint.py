@@ -17,6 +17,7 @@ from spikeloom.kernels.cpu.bits import (
     restore_denormals,
     take_next,
 )
+from spikeloom.kernels.cpu.columns import sum_places
 from spikeloom.kernels.cpu.compile import inlined, kernel
 from spikeloom.kernels.cpu.entries import hear, list_entries, sort_entries
 from spikeloom.kernels.cpu.neuron import (
@@ -40,7 +41,7 @@ from spikeloom.kernels.cpu.simd import (
     store,
 )
 from spikeloom.kernels.cpu.sources import add_products
-from spikeloom.kernels.cpu.stretches import list_bits, list_rows, sum_places
+from spikeloom.kernels.cpu.stretches import list_bits, list_rows
 from spikeloom.kernels.cpu.team import claim, part_of, wait_for
 
 _ZERO, _ONE = np.float32(0), np.float32(1)

@@ -44,7 +44,7 @@ def columns_of_rows(ids, row_start, spike_count, first, end, steps, stride, star
     for r in range(first * steps, end * steps):
         for i in range(row_start[r], row_start[r] + spike_count[r]):
             start[np.uint64(ids[i])] += np.uint32(1)
-    _ends(start)
+    ends(start)
     for r in range(end * steps - 1, first * steps - 1, -1):
         place = np.uint32((r // steps - first) * stride + r % steps)
         for i in range(row_start[r], row_start[r] + spike_count[r]):
@@ -54,17 +54,18 @@ def columns_of_rows(ids, row_start, spike_count, first, end, steps, stride, star
 
 
 @inlined
-def _ends(start):
-    """Turn counts into the ends of the lists; filling from behind then makes them the beginnings."""
+def ends(start):
+    """Turn counts into the ends of the lists, so that filling from behind makes them beginnings; the sum of all."""
     total = np.uint32(0)
     for i in range(start.shape[0]):
         total += start[i]
         start[i] = total
+    return total
 
 
 @inlined
-def sum_columns(width, d_weight, row, start, places, base, d, fresh):
-    """Add to the gradient rows of a block what a chunk gives.
+def sum_places(width, d_weight, row, start, places, base, d, low, high, fresh):
+    """Add to the gradient rows of a block what a chunk of samples, or a stretch of steps, gives.
 
     Args:
         width: lanes.
@@ -72,19 +73,20 @@ def sum_columns(width, d_weight, row, start, places, base, d, fresh):
         row: where the block begins in it.
         start: [I + 1] uint32, see `Columns`.
         places: likewise, flat.
-        base: where the chunk's places begin.
+        base: where the places begin.
         d: flat float32: the block's adjoints, those of a place from 64 times it on.
+        low: the first of the inputs whose rows are added to.
+        high: the one behind the last.
         fresh: write the rows, whatever they held, those without a spike with zeros.
     """
-    begin = base
-    for i in range(start.shape[0] - 1):
-        end = base + np.uint64(start[i + 1])
+    begin, block = base + np.uint64(start[low]), np.uint64(BLOCK)
+    for i in range(low, high):
+        end, at = base + np.uint64(start[i + 1]), row + np.uint64(i) * block
         if fresh or begin < end:
             total = full(width, np.float32(0))
             for j in range(begin, end):
                 not_unrolled()
-                total = add(total, load(width, d, np.uint64(places[j]) * np.uint64(BLOCK)))
-            # The sum of a chunk by itself, then on top of the others: fewer digits are lost.
-            store(d_weight, row, total if fresh else add(load(width, d_weight, row), total))
+                total = add(total, load(width, d, np.uint64(places[j]) * block))
+            # The sum of a part by itself, then on top of the others: fewer digits are lost.
+            store(d_weight, at, total if fresh else add(load(width, d_weight, at), total))
         begin = end
-        row += np.uint64(BLOCK)

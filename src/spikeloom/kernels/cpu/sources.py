@@ -13,7 +13,7 @@ from numba import types
 from numba.extending import overload
 
 from spikeloom.kernels.cpu.bits import fetch, not_unrolled, prefetch, take_next
-from spikeloom.kernels.cpu.columns import columns_of_rows, sum_columns
+from spikeloom.kernels.cpu.columns import columns_of_rows, sum_places
 from spikeloom.kernels.cpu.compile import inlined
 from spikeloom.kernels.cpu.rows import add_stretch, stretches
 from spikeloom.kernels.cpu.simd import BLOCK, add, add_first, add_quad, dot4, full, load, select, store
@@ -325,9 +325,9 @@ def _settle(width, sink, gradients, k, group, chunk, first_row, fresh):
     if _is(sink, Scattered):
 
         def scattered(width, sink, gradients, k, group, chunk, first_row, fresh):
-            sum_columns(
+            sum_places(
                 width, sink.d_weight.parts[group], np.uint64(k * sink.inputs * BLOCK), sink.columns.start[chunk],
-                sink.columns.places, sink.row_start[first_row], gradients, fresh,
+                sink.columns.places, sink.row_start[first_row], gradients, 0, sink.inputs, fresh,
             )  # fmt: skip
 
         return scattered

@@ -6,8 +6,9 @@ Their adjoints are made step by step for all samples, so a stretch of steps is w
 import numpy as np
 
 from spikeloom.kernels.cpu.bits import trailing_zeros
+from spikeloom.kernels.cpu.columns import ends
 from spikeloom.kernels.cpu.compile import inlined
-from spikeloom.kernels.cpu.simd import BLOCK, add, full, load, store
+from spikeloom.kernels.cpu.simd import BLOCK
 from spikeloom.kernels.cpu.team import reserve
 
 
@@ -39,7 +40,7 @@ def list_rows(ids, row_start, spike_count, first, end, steps, origin, after, sta
         for r in range(b * steps + origin, b * steps + after):
             for i in range(row_start[r], row_start[r] + spike_count[r]):
                 start[np.uint64(ids[i])] += np.uint32(1)
-    base = np.uint64(reserve(used, counter, _ends(start)))
+    base = np.uint64(reserve(used, counter, ends(start)))
     for b in range(end - 1, first - 1, -1):
         for r in range(b * steps + after - 1, b * steps + origin - 1, -1):
             place = np.uint32((r - b * steps - origin) * (end - first) + b - first)
@@ -61,7 +62,7 @@ def list_bits(spikes, first, end, steps, origin, after, start, places, used, cou
                 while word != np.uint64(0):
                     start[np.uint64(k * BLOCK) + trailing_zeros(word)] += np.uint32(1)
                     word &= word - np.uint64(1)
-    base = np.uint64(reserve(used, counter, _ends(start)))
+    base = np.uint64(reserve(used, counter, ends(start)))
     for k in range(spikes.shape[0]):
         for b in range(end - 1, first - 1, -1):
             for r in range(b * steps + after - 1, b * steps + max(origin, 1) - 1, -1):
@@ -72,41 +73,3 @@ def list_bits(spikes, first, end, steps, origin, after, start, places, used, cou
                     places[base + np.uint64(start[neuron])] = place
                     word &= word - np.uint64(1)
     return base
-
-
-@inlined
-def _ends(start):
-    """Turn counts into the ends of the lists, so that filling from behind makes them beginnings; the sum of all."""
-    total = np.uint32(0)
-    for i in range(start.shape[0]):
-        total += start[i]
-        start[i] = total
-    return total
-
-
-@inlined
-def sum_places(width, d_weight, row, start, places, base, d, low, high, fresh):
-    """Add to the gradient rows of a block what some steps give.
-
-    Args:
-        width: lanes.
-        d_weight: flat [N / 64, I, 64] float32, added to.
-        row: where the block begins in it.
-        start: [I + 1] uint32, see `Columns`.
-        places: likewise, flat.
-        base: where the places begin.
-        d: flat float32: the block's adjoints, those of a place from 64 times it on.
-        low: the first of the inputs whose rows are added to.
-        high: the one behind the last.
-        fresh: write the rows, whatever they held, those without a spike with zeros.
-    """
-    begin, block = base + np.uint64(start[low]), np.uint64(BLOCK)
-    for i in range(low, high):
-        end, at = base + np.uint64(start[i + 1]), row + np.uint64(i) * block
-        if fresh or begin < end:
-            total = full(width, np.float32(0))
-            for j in range(begin, end):
-                total = add(total, load(width, d, np.uint64(places[j]) * block))
-            # The sum of a stretch by itself, then on top of the others: fewer digits are lost.
-            store(d_weight, at, total if fresh else add(load(width, d_weight, at), total))
-        begin = end
