@@ -1,5 +1,6 @@
 """What holds for all tests: shapes in annotations are checked, and torch keeps to one thread."""
 
+import os
 from collections.abc import Iterator
 from types import SimpleNamespace
 
@@ -15,6 +16,9 @@ CHECKED = ["spikeloom.reference"]
 
 install_import_hook(CHECKED, "shapes.checked")
 pytest.register_assert_rewrite("oracle")
+# Triton asks when it is imported, which torch's compiler does too, whether kernels are to run in its interpreter.
+if not torch.cuda.is_available():
+    os.environ["TRITON_INTERPRET"] = "1"
 torch.set_num_threads(1)
 # A busy machine is no fault of the code.
 hypothesis.settings.register_profile("untimed", deadline=None)

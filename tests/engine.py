@@ -15,7 +15,7 @@ from spikeloom.neurons import equations
 from spikeloom.nn.blocked import to_blocks, to_matrix
 from spikeloom.ops import arrays
 from spikeloom.ops.scans import Scanned
-from spikeloom.ops.together import together as grouped
+from spikeloom.ops.together import together as ordered
 from spikeloom.surrogates import SuperSpike
 
 LANES = (16, 8, 4)
@@ -112,8 +112,9 @@ def padded(x: Tensor) -> Tensor:
 
 def bits(words: Tensor, steps: int, neurons: int) -> Tensor:
     """`[T, B, N]` bool from words `[N / 64, B * T]`."""
-    flat = np.unpackbits(words.numpy().T.copy().view(np.uint8), axis=1, bitorder="little")  # [B * T, N]
-    return torch.from_numpy(flat[:, :neurons]).bool().view(-1, steps, neurons).transpose(0, 1)
+    flat = np.unpackbits(words.cpu().numpy().T.copy().view(np.uint8), axis=1, bitorder="little")  # [B * T, N]
+    mask = torch.from_numpy(flat[:, :neurons]).bool().view(-1, steps, neurons).transpose(0, 1)
+    return mask.to(words.device)
 
 
 def widened(packed: np.ndarray) -> np.ndarray:
@@ -212,6 +213,8 @@ def run_operators(
     detach: bool = False,
     want_input: bool = True,
     shadow: bool = False,
+    device: str = "cpu",
+    grouped: bool = True,
 ) -> dict[str, Tensor]:
     """Run the layer that a case describes, and its backward pass, through the operators.
 
@@ -225,11 +228,32 @@ def run_operators(
         detach: cut the graph there too.
         want_input: ask for the gradient by the inputs.
         shadow: read the weights of a sparse feed-forward layer in 16 bits.
+        device: where to run; what is returned is on the CPU.
+        grouped: whether recurrent layers take samples in groups, as kernels for CPUs do.
 
     Returns:
         As `run_reference`, but `margin` is NaN outside the window, where it is not kept. Only SuperSpike lets margins
         be seen; with others there is `slope`, `[T, B, N]`, the derivative inside the window, NaN elsewhere.
     """
+    with torch.device(device):
+        results = _run(
+            case.to(torch.device(device)), sparse, near, limit, seed, cut, detach, want_input, shadow, grouped
+        )
+    return {name: value.cpu() for name, value in results.items()}
+
+
+def _run(
+    case: Case,
+    sparse: bool,
+    near: Tensor | None,
+    limit: int,
+    seed: int,
+    cut: int | None,
+    detach: bool,
+    want_input: bool,
+    shadow: bool,
+    grouped: bool,
+) -> dict[str, Tensor]:
     leaves, spikes, scans, state = gradients_of(case), [], [], (None, None)
     whole = case.x.float()
     mask = torch.ones_like(whole, dtype=torch.bool) if near is None else near
@@ -250,19 +274,19 @@ def run_operators(
         upstream.append(d_spikes[rows, out.ids.long()])
     d_state = torch.stack([padded(d.float()) for d in case.d_states])
     torch.autograd.backward([*(out.active for out in spikes), scans[-1].last_state], [*upstream, d_state])
-    results = _outputs(case, spikes, scans)
+    results = _outputs(case, spikes, scans, grouped)
     if want_input:
         results["d_x"] = torch.cat([_input_gradient(x) for x in inputs])
     return results | {f"d_{name}": leaf.grad for name, leaf in leaves.items()}
 
 
-def _outputs(case: Case, spikes: list[Spikes], scans: list[Scanned]) -> dict[str, Tensor]:
+def _outputs(case: Case, spikes: list[Spikes], scans: list[Scanned], grouped: bool) -> dict[str, Tensor]:
     neurons = len(case.weight)
     results = {
         "spikes": torch.cat([out.dense().detach() for out in spikes]),
         "window": torch.cat([_listed(out) for out in spikes]),
     }
-    slope = torch.cat([_slopes(case, scanned) for scanned in scans])
+    slope = torch.cat([_slopes(case, scanned, grouped) for scanned in scans])
     if isinstance(case.surrogate, SuperSpike):
         # Slopes are steepest in a few entries next to the threshold; the margins they come from are a fairer yardstick,
         # since the reference has them everywhere. The slope's rounding moves them by less than their own.
@@ -285,28 +309,29 @@ def _listed(spikes: Spikes) -> Tensor:
     return mask.view(spikes.batch, spikes.steps, spikes.neurons).transpose(0, 1)
 
 
-def _slopes(case: Case, scanned: Scanned) -> Tensor:
+def _slopes(case: Case, scanned: Scanned, grouped: bool) -> Tensor:
     """The slopes where they belong: see `_order`."""
     neurons, batch, steps = len(case.weight), case.x.shape[1], _steps(case, scanned)
     blocks = arrays.blocks_of(neurons)
     near = bits(scanned.near, steps, blocks * arrays.BLOCK)  # [T, B, N]
     places = torch.arange(near.numel()).view(steps, batch, blocks, arrays.BLOCK)
-    order = torch.cat([part.flatten() for part in _order(places, recurrent=case.recurrent_weight is not None)])
+    in_groups = grouped and case.recurrent_weight is not None
+    order = torch.cat([part.flatten() for part in _order(places, grouped=in_groups)])
     out = torch.full((near.numel(),), torch.nan)
     out[order[near.flatten()[order]]] = scanned.slope.detach()
     return out.view(near.shape)[:, :, :neurons]
 
 
-def _order(places: Tensor, *, recurrent: bool) -> Iterator[Tensor]:
+def _order(places: Tensor, *, grouped: bool) -> Iterator[Tensor]:
     """`[T, B, N / 64, 64]` in the order of window entries.
 
-    Recurrent layers have them by block and slice of the samples, then by step; others by block, then by sample.
+    Where samples are taken in groups, entries are by block and slice of these, then by step; else by block and sample.
     """
     steps, batch, blocks, _ = places.shape
-    if not recurrent:
+    if not grouped:
         yield places.permute(2, 1, 0, 3)
         return
-    order = grouped(blocks, batch, steps, dense=False)
+    order = ordered(blocks, batch, steps, dense=False)
     for first, end in order.bounds():
         for k in range(blocks):
             for s in range(order.slices):

@@ -133,13 +133,13 @@ class Case:
     neuron: Neuron
     surrogate: Surrogate
 
-    def to(self, dtype: torch.dtype) -> "Case":
-        """The same case in another float dtype."""
+    def to(self, kind: torch.dtype | torch.device) -> "Case":
+        """The same case in another float dtype, or on another device."""
 
         def cast(value):  # type: ignore[no-untyped-def]
             if isinstance(value, tuple):
                 return tuple(cast(part) for part in value)
-            return value.to(dtype) if isinstance(value, Tensor) else value
+            return value.to(kind) if isinstance(value, Tensor) else value
 
         return replace(self, **{name: cast(value) for name, value in vars(self).items()})
 

@@ -21,13 +21,18 @@ def exp(x: Any) -> Any:
     return torch.exp(x)
 
 
+def where(condition: Any, a: Any, b: Any) -> Any:
+    """`a` where a comparison of tensors holds, else `b`; kernels put their own in its place."""
+    return torch.where(condition, a, b)
+
+
 @dataclass(frozen=True)
 class Surrogate(ABC):
     """A pair of functions of the margin: `primitive` and its `derivative`.
 
     A kind of surrogate is a subclass: it gives `formula`, `primitive` and a static method `slope(x, k)`, the derivative
-    as a function of margin and scale. That uses nothing but arithmetic, comparisons, `abs` and this module's `exp`, so
-    that it runs on tensors of any dtype and inside compiled kernels alike.
+    as a function of margin and scale. That uses nothing but arithmetic, comparisons, `abs` and this module's `exp` and
+    `where`, so that it runs on tensors of any dtype and inside compiled kernels alike.
 
     Args:
         scale: the number that sets the width; what it means stands in the formula.
@@ -128,7 +133,7 @@ class Triangular(Surrogate):
 
     @staticmethod
     def slope(x: Any, k: Any) -> Any:
-        return (abs(x) < k) * (1.0 - abs(x) / k) / k
+        return where(abs(x) < k, (1.0 - abs(x) / k) / k, 0.0 * x)
 
 
 @dataclass(frozen=True, repr=False)
@@ -143,7 +148,7 @@ class Boxcar(Surrogate):
 
     @staticmethod
     def slope(x: Any, k: Any) -> Any:
-        return (abs(x) <= k) * (0.5 / k + 0.0 * x)
+        return where(abs(x) <= k, 0.5 / k + 0.0 * x, 0.0 * x)
 
 
 @dataclass(frozen=True, repr=False)

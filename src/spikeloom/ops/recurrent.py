@@ -231,8 +231,10 @@ def _fake(
 
 
 def fake_recurrent(parameters: Tensor, order: Together, *sizes: Any) -> tuple[Tensor, ...]:
+    """The shapes of `Scanned`; in how many parts the entries come, each kind of device decides for itself."""
     *others, _, history = fake_scanned(parameters, order.batch, *sizes)
-    return *others, parameters.new_empty(order.groups * order.units, dtype=torch.int64), history
+    parts = torch.library.get_ctx().new_dynamic_size()
+    return *others, parameters.new_empty(parts, dtype=torch.int64), history
 
 
 @recurrent_backward.register_fake

@@ -9,7 +9,7 @@ from numba.core.datamodel import models, register_default
 from numba.extending import NativeValue, overload, typeof_impl, unbox
 
 from spikeloom.kernels.cpu.compile import FLAGS, function_digest
-from spikeloom.surrogates import Surrogate, exp
+from spikeloom.surrogates import Surrogate, exp, where
 
 
 class SurrogateType(types.Type):
@@ -51,3 +51,8 @@ def _slope(surrogate, margin, scale):
 @overload(exp)
 def _exp(x):
     return lambda x: math.exp(x)
+
+
+@overload(where)
+def _where(condition, a, b):
+    return lambda condition, a, b: a if condition else b
