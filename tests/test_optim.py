@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from on_gpu import GPU, Capturable, fake_gpu
 from oracle import assert_as_good_as
 from torch import Tensor, nn
 
@@ -305,3 +306,53 @@ def test_state_of_a_setting_that_it_lacks_is_refused(setting: str) -> None:
     saved = torch.optim.Adam(tensors(), **{setting: True}).state_dict()  # type: ignore[arg-type]
     with pytest.raises(InputError, match=setting):
         optim.Adam(tensors()).load_state_dict(saved)
+
+
+@pytest.fixture
+def as_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every second parameter takes the step of those on a GPU: torch's own, which knows the CPU too."""
+    chosen = {x.shape for x in tensors()[::2]}
+    monkeypatch.setattr(optim, "_on_gpu", lambda parameter: parameter.shape in chosen)
+
+
+@both
+@with_settings
+@pytest.mark.usefixtures("as_on_a_gpu")
+def test_parameters_here_and_on_a_gpu_are_as_good_as_torchs(ours: Make, theirs: Make, settings: dict[str, Any]) -> None:
+    got, want32 = trained(ours, **settings), trained(theirs, foreach=False, **settings)
+    want64 = trained(theirs, torch.float64, foreach=False, **settings)
+    for number, trio in enumerate(zip(got, want32, want64, strict=True)):
+        assert_as_good_as(*trio, f"tensor {number}")
+
+
+@both
+@pytest.mark.usefixtures("as_on_a_gpu")
+def test_the_learning_rate_may_be_a_tensor(ours: Make, theirs: Make) -> None:
+    got, want = trained(ours, lr=torch.tensor(2.0**-7)), trained(ours, lr=2.0**-7)
+    assert all(torch.equal(a, b) for a, b in zip(got, want, strict=True))
+
+
+@both
+def test_a_step_on_a_gpu_asks_it_nothing(ours: Make, theirs: Make) -> None:
+    """Nor does it take anything from the CPU: a CUDA graph can hold it."""
+    with fake_gpu():
+        weights = [torch.zeros(2, 30, 64, device=GPU), torch.empty_strided((2, 30, 64), (64, 128, 1), device=GPU)]
+        for x in weights:
+            x.grad = torch.zeros_like(x).contiguous()
+        optimizer = ours(weights)
+        optimizer.step()
+        with Capturable():
+            optimizer.step()
+        state = optimizer.state[weights[1]]
+        assert {x.device for x in state.values()} == {GPU}
+        assert state["exp_avg"].stride() == weights[1].stride()
+
+
+def test_state_follows_its_parameter_to_a_gpu() -> None:
+    with fake_gpu():
+        x = torch.zeros(5, 64, device=GPU)
+        x.grad = torch.zeros_like(x)
+        optimizer = optim.Adam([x])
+        optimizer.state[x] = {"step": torch.zeros(()), "exp_avg": torch.zeros(5, 64), "exp_avg_sq": torch.zeros(5, 64)}
+        optimizer.step()
+        assert {value.device for value in optimizer.state[x].values()} == {GPU}

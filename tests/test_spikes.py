@@ -1,5 +1,7 @@
 """The sparse type: made from events and dense tensors, seen as a dense tensor again, cut, and moved."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -7,6 +9,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from on_gpu import GPU, Answered, Capturable, fake_gpu
 from oracle import assert_well_formed
 from torch import Tensor
 
@@ -170,8 +173,103 @@ def test_moving_keeps_everything() -> None:
     assert spikes.to("meta").ids.device.type == "meta"
 
 
+def unlisted_example() -> Spikes:
+    """What a dense layer gives to the next, with a gradient."""
+    x = example().dense().requires_grad_()
+    padded = torch.nn.functional.pad(x * 1.0, (0, 60))
+    count = x.detach().sum(2).T.flatten().int()
+
+    def lists() -> tuple[Tensor, Tensor, Tensor]:
+        listed = Spikes.from_dense(x)
+        by_row = padded[:, :, :4].transpose(0, 1).reshape(-1, 4)
+        return by_row[listed.rows(), listed.ids.long()], listed.ids, listed.row_start
+
+    return Spikes.unlisted(padded, count, lists, steps=2, neurons=4)
+
+
+CHANGES: dict[str, Callable[[Spikes], Spikes]] = {
+    "to": lambda spikes: spikes.to("cpu"),
+    "to_another_device": lambda spikes: spikes.to("meta"),
+    "detach": lambda spikes: spikes.detach(),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+@pytest.mark.parametrize("listed", [False, True])
+def test_a_raster_stays_with_its_spikes(name: str, listed: bool) -> None:
+    spikes = unlisted_example()
+    if listed:
+        assert spikes.ids.tolist() == [0, 2, 1, 3]
+    changed = CHANGES[name](spikes)
+    assert spikes.is_listed is changed.is_listed is listed
+    assert changed.raster is not None
+    assert spikes.raster is not None
+    assert (changed.raster.shape, changed.raster.device) == (spikes.raster.shape, changed.device)
+    assert changed.raster.requires_grad is changed.active.requires_grad is (name != "detach")
+    assert changed.ids.device == changed.active.device == changed.spike_count.device == changed.device
+    if name != "to_another_device":
+        assert torch.equal(changed.raster, spikes.raster)
+        assert same(changed, spikes)
+
+
+def test_what_is_not_listed_is_seen_as_a_dense_tensor_without_lists() -> None:
+    spikes = unlisted_example()
+    assert torch.equal(spikes.dense(), example().dense())
+    assert not spikes.is_listed
+    weight = torch.arange(24.0).view(2, 3, 4)
+    (through_raster,) = torch.autograd.grad((spikes.dense() * weight).sum(), spikes.raster)  # type: ignore[arg-type]
+    assert torch.equal(through_raster[..., :4], weight)
+    assert spikes.active.tolist() == [1.0] * 4
+    assert spikes.is_listed
+    assert torch.equal(spikes.dense(), example().dense())
+
+
+def test_ids_are_checked_when_they_leave_the_cpu() -> None:
+    for wrong in (-1, 4):
+        spikes = replace(example(), ids=torch.tensor([0, wrong, 1, 3], dtype=torch.int32))
+        assert spikes.to("cpu").ids.tolist() == [0, wrong, 1, 3]
+        with pytest.raises(InputError, match="ids: expected neurons from 0 to 3, got some outside of it"):
+            spikes.to("meta")
+
+
+def test_printing_asks_no_other_device() -> None:
+    there = "Spikes(steps=2, batch=3, neurons=4, device=meta)"
+    assert repr(example().to("meta")) == repr(unlisted_example().to("meta")) == there
+    with fake_gpu():
+        x = torch.zeros(2, 3, 4, device=GPU)
+        spikes = Spikes.unlisted(x, x.sum(2).T.flatten().int(), lambda: (x, x, x), steps=2, neurons=4)
+        assert repr(spikes) == "Spikes(steps=2, batch=3, neurons=4, device=cuda:0)"
+        assert not spikes.is_listed
+
+
+def test_on_a_gpu_every_part_lies_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    listed, unlisted = example(), unlisted_example()
+    # Numbers of the CPU cannot be read where tensors have none; the check has a test of its own.
+    monkeypatch.setattr(Spikes, "check_ids", lambda spikes: None)
+    with fake_gpu():
+        spikes, other = listed.to("cuda:0"), unlisted.to(GPU)
+        with Answered():
+            assert_there(spikes, Spikes.from_dense(torch.zeros(2, 3, 4, device=GPU)), spikes.detach())
+        with Capturable():
+            assert spikes.dense().device == other.dense().device == spikes.counts.device == spikes.rows().device == GPU
+            assert not other.detach().is_listed
+        with Answered(copies=True):  # where the lists are made, from where they are copied
+            assert_there(other.detach(), other)
+        back = spikes.to("cpu")
+        assert back.device == back.ids.device == torch.device("cpu")
+
+
+def assert_there(*found: Spikes) -> None:
+    for spikes in found:
+        parts = (spikes.ids, spikes.row_start, spikes.spike_count, spikes.active)
+        assert [x.device for x in parts] == [GPU] * 4
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="page-locked memory needs a GPU")
 def test_pinned_memory() -> None:
-    pinned = example().pin_memory()
-    assert pinned.ids.is_pinned()
-    assert same(pinned, example())
+    for spikes in (example(), unlisted_example()):
+        pinned = spikes.pin_memory()
+        assert pinned.is_listed is spikes.is_listed
+        assert pinned.ids.is_pinned()
+        assert pinned.raster is None or pinned.raster.is_pinned()
+        assert same(pinned, spikes)

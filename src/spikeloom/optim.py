@@ -1,8 +1,11 @@
-"""Optimisers that run on spikeloom's own threads.
+"""Optimisers that run on spikeloom's own threads, and on a GPU as torch's fused ones do.
 
 Torch's run on OpenMP threads, which the kernels have to let go before they start and torch to make again: on a small
 network that takes longer than the step itself. State and settings are torch's, so that the one can go on from what the
 other has saved.
+
+On a GPU the count of steps lies there too, and a step can be captured in a CUDA graph; a learning rate that changes
+between replays has to be a tensor there.
 """
 
 from collections.abc import Iterable
@@ -11,9 +14,12 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.optim.adam import adam
 
 from spikeloom.checks import require
 from spikeloom.ops.arrays import kernels, run, width
+
+_CPU = torch.device("cpu")
 
 SMALL = 1 << 14
 """So many numbers are done within some 10 microseconds."""
@@ -23,8 +29,9 @@ class Adam(torch.optim.Optimizer):
     """Adam (Kingma and Ba 2015, algorithm 1), equal to `torch.optim.Adam` within rounding.
 
     Args:
-        params: tensors, or groups of them, as torch's optimisers take them; float32, on the CPU, without gaps.
-        lr: the learning rate, from 0.
+        params: tensors, or groups of them, as torch's optimisers take them, on one device or several; without gaps, on
+            the CPU float32.
+        lr: the learning rate, from 0: a number or a tensor of one.
         betas: what the moments keep in a step, each from 0 below 1.
         eps: added to the root of the second moment, from 0.
         weight_decay: times the weight is added to the gradient, from 0.
@@ -75,20 +82,57 @@ class Adam(torch.optim.Optimizer):
             with torch.enable_grad():
                 loss = closure()
         for group in self.param_groups:
+            on_gpu = []
             for parameter in group["params"]:
-                if parameter.grad is not None:
+                if parameter.grad is None:
+                    continue
+                if _on_gpu(parameter):
+                    on_gpu.append(parameter)
+                else:
                     self._change(parameter, group)
+            if on_gpu:
+                self._change_on_gpu(on_gpu, group)
         return loss
 
-    def _change(self, parameter: Tensor, group: dict[str, Any]) -> None:
-        state = self.state[parameter]
+    def _state_of(self, parameter: Tensor, counter: torch.device) -> dict[str, Any]:
+        """The count of steps, on that device, and the moments, which lie in memory as the parameter does."""
+        state: dict[str, Any] = self.state[parameter]
         if not state:
-            state["step"] = torch.tensor(0.0)
+            state["step"] = torch.zeros((), dtype=torch.float32, device=counter)
             state["exp_avg"] = torch.zeros_like(parameter, memory_format=torch.preserve_format)
             state["exp_avg_sq"] = torch.zeros_like(parameter, memory_format=torch.preserve_format)
         for moment in ("exp_avg", "exp_avg_sq"):
-            # A layer that takes another route lays its weights out anew.
+            # A layer that takes another route lays its weights out anew, and one may have moved.
             state[moment] = _laid_out(state[moment], parameter)
+        if state["step"].device != counter:
+            state["step"] = state["step"].to(counter)
+        return state
+
+    def _change_on_gpu(self, parameters: list[Tensor], group: dict[str, Any]) -> None:
+        """As torch's fused Adam does it, all parameters of a device in one launch."""
+        states = [self._state_of(parameter, parameter.device) for parameter in parameters]
+        firsts, seconds, steps = ([state[name] for state in states] for name in ("exp_avg", "exp_avg_sq", "step"))
+        adam(
+            parameters,
+            [_laid_out(x.grad, x) for x in parameters if x.grad is not None],
+            firsts,
+            seconds,
+            [],
+            steps,
+            fused=True,
+            capturable=True,
+            decoupled_weight_decay=self.decoupled,
+            amsgrad=False,
+            beta1=group["betas"][0],
+            beta2=group["betas"][1],
+            lr=group["lr"],
+            weight_decay=group["weight_decay"],
+            eps=group["eps"],
+            maximize=False,
+        )
+
+    def _change(self, parameter: Tensor, group: dict[str, Any]) -> None:
+        state = self._state_of(parameter, _CPU)
         state["step"] += 1
         t, (beta1, beta2), rate, decay = state["step"].item(), group["betas"], float(group["lr"]), group["weight_decay"]
         l2, shrink = (0.0, 1 - rate * decay) if self.decoupled else (decay, 1.0)
@@ -124,6 +168,11 @@ class AdamW(Adam):
         super().__init__(params, lr, betas, eps, weight_decay)
 
 
+def _on_gpu(parameter: Tensor) -> bool:
+    """Whether torch's own step is taken."""
+    return parameter.is_cuda
+
+
 def _flat(tensor: Tensor | None, like: Tensor) -> np.ndarray:
     """The numbers of a tensor in the order in which those of `like` lie in memory."""
     assert tensor is not None
@@ -140,5 +189,5 @@ def _flat(tensor: Tensor | None, like: Tensor) -> np.ndarray:
 
 def _laid_out(tensor: Tensor, like: Tensor) -> Tensor:
     """The tensor, or a copy of it that lies in memory as `like` does."""
-    same = tensor.stride() == like.stride()
+    same = tensor.stride() == like.stride() and tensor.device == like.device
     return tensor if same else torch.empty_like(like, memory_format=torch.preserve_format).copy_(tensor)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -43,7 +44,7 @@ class Spikes:
     neurons: int
     raster: Tensor | None = field(default=None, init=False, repr=False)
     """The same as a tensor of zeros and ones `[T, B, >= N]`, where a dense layer made one for the next: the gradient by
-    the activations is that by `active` and that by this. Spikes made from others by `replace` have none."""
+    the activations is that by `active` and that by this. Spikes that are cut out of others have none."""
 
     @classmethod
     def from_events(
@@ -101,12 +102,12 @@ class Spikes:
         require(bool(((x == 0) | (x == 1)).all()), "x", "zeros and ones alone", "other values")
         steps, batch, neurons = x.shape
         spiked = x.detach().transpose(0, 1).reshape(batch * steps, neurons) != 0  # [B * T, N]
-        count = spiked.sum(1)
+        count, ids = spiked.sum(1), spiked.nonzero()[:, 1].to(torch.int32)
         return cls(
-            ids=spiked.nonzero()[:, 1].to(torch.int32),
+            ids=ids,
             row_start=torch.cat([count.new_zeros(1), count.cumsum(0)]),
             spike_count=count.to(torch.int32),
-            active=torch.ones(int(count.sum()), device=x.device),
+            active=torch.ones(len(ids), device=x.device),
             steps=steps,
             batch=batch,
             neurons=neurons,
@@ -141,6 +142,11 @@ class Spikes:
         return found
 
     @property
+    def is_listed(self) -> bool:
+        """Whether the ids are there. To list them on a GPU, the program waits for it."""
+        return "_lists" not in self.__dict__
+
+    @property
     def counts(self) -> Int[Tensor, "T B"]:
         """How many neurons spiked at each time step of each sample."""
         return self.spike_count.view(self.batch, self.steps).T
@@ -158,7 +164,7 @@ class Spikes:
     @property
     def device(self) -> torch.device:
         """Where the tensors lie."""
-        return self.ids.device
+        return self.spike_count.device
 
     def rows(self) -> Int[Tensor, "K"]:
         """The row of each entry of `ids`."""
@@ -166,17 +172,39 @@ class Spikes:
         return torch.repeat_interleave(sizes, output_size=self.ids.numel())
 
     def dense(self) -> Float[Tensor, "T B N"]:
-        """The same activations as a dense tensor of zeros and ones; gradients flow back to `active`."""
+        """The same activations as a dense tensor of zeros and ones; gradients flow back to `active`, or to the `raster`
+        where ids are not listed."""
+        if not self.is_listed:
+            assert self.raster is not None
+            return self.raster[..., : self.neurons].float()
         flat = self.active.new_zeros(self.batch * self.steps * self.neurons)
         flat = flat.index_put((self.rows() * self.neurons + self.ids.long(),), self.active)
         return flat.view(self.batch, self.steps, self.neurons).transpose(0, 1)
 
     def detach(self) -> "Spikes":
         """The same spikes, cut off from the graph that made them."""
-        return replace(self, active=self.active.detach())
+        return self._map(lambda x: x.detach())
+
+    def check_ids(self) -> None:
+        """Kernels read the weights that ids name, unchecked; for spikes on the CPU.
+
+        Raises:
+            InputError: an id below 0, or above those of the neurons.
+        """
+        # As unsigned numbers, negative ids are too large as well.
+        largest = self.ids.numpy().view(np.uint32).max(initial=0)
+        require(bool(largest < self.neurons), "ids", f"neurons from 0 to {self.neurons - 1}", "some outside of it")
 
     def to(self, device: torch.device | str, *, non_blocking: bool = False) -> "Spikes":
-        """The same spikes on another device."""
+        """The same spikes on another device, with their raster where they have one; what is not listed stays so.
+
+        Ids that leave the CPU are checked: on a GPU nothing checks them, since the program would wait for the answer.
+
+        Raises:
+            InputError: an id below 0, or above those of the neurons.
+        """
+        if self.is_listed and self.ids.is_cpu and torch.device(device).type != "cpu":
+            self.check_ids()
         return self._map(lambda x: x.to(device, non_blocking=non_blocking))
 
     def pin_memory(self) -> "Spikes":
@@ -184,16 +212,22 @@ class Spikes:
         return self._map(lambda x: x.pin_memory())
 
     def _map(self, change: Callable[[Tensor], Tensor]) -> "Spikes":
-        return replace(
-            self,
-            ids=change(self.ids),
-            row_start=change(self.row_start),
-            spike_count=change(self.spike_count),
-            active=change(self.active),
+        raster, count = None if self.raster is None else change(self.raster), change(self.spike_count)
+        if not self.is_listed:
+            assert raster is not None
+            lists = partial(_changed, self.__dict__["_lists"], change)
+            return Spikes.unlisted(raster, count, lists, steps=self.steps, neurons=self.neurons)
+        changed = replace(
+            self, ids=change(self.ids), row_start=change(self.row_start), spike_count=count, active=change(self.active)
         )
+        object.__setattr__(changed, "raster", raster)
+        return changed
 
     def __getitem__(self, key: slice | tuple[slice, slice]) -> "Spikes":
-        """`spikes[t0:t1]` cuts in time, `spikes[t0:t1, b0:b1]` in time and batch; slices step by one."""
+        """`spikes[t0:t1]` cuts in time, `spikes[t0:t1, b0:b1]` in time and batch; slices step by one.
+
+        On a GPU the program waits for the places to cut at.
+        """
         time, batch = key if isinstance(key, tuple) else (key, slice(None))
         for name, part in (("time", time), ("batch", batch)):
             require(isinstance(part, slice) and part.step in (None, 1), f"{name} index", "a slice of step 1", part)
@@ -218,7 +252,12 @@ class Spikes:
         return rows.view(self.batch, self.steps)
 
     def __repr__(self) -> str:
-        return (
-            f"Spikes(steps={self.steps}, batch={self.batch}, neurons={self.neurons}, "
-            f"activity={self.activity:.2%}, window={self.window:.2%}, device={self.device})"
-        )
+        # To print must neither make a program wait for a GPU nor fail where there are no numbers, as on "meta".
+        numbers = f"activity={self.activity:.2%}, window={self.window:.2%}, " if self.device.type == "cpu" else ""
+        sizes = f"steps={self.steps}, batch={self.batch}, neurons={self.neurons}"
+        return f"Spikes({sizes}, {numbers}device={self.device})"
+
+
+def _changed(lists: Lists, change: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+    active, ids, row_start = lists()
+    return change(active), change(ids), change(row_start)

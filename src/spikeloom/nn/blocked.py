@@ -81,7 +81,7 @@ class Blocked(Numbers):
     # but imports the tracer at once.
     @torch._disable_dynamo  # type: ignore[attr-defined]
     def _lay_out_by(self, strides: tuple[int, ...]) -> None:
-        data = torch.empty_strided(self.weight.shape, strides).copy_(self.weight.data)
+        data = self.weight.data.new_empty_strided(self.weight.shape, strides).copy_(self.weight.data)
         self.weight.data, self.weight.grad = data, None
 
     def _matrix(self, name: str) -> Tensor:

@@ -5,6 +5,7 @@ a call holds back at its end is part of the state that the layer returns, and co
 """
 
 from dataclasses import replace
+from functools import partial
 
 import torch
 from jaxtyping import Int
@@ -41,11 +42,12 @@ def delayed(x: Input, state: State | None, *, steps: int) -> tuple[Input, Input 
     if steps == 0:
         return x, None
     late = None if state is None else state.late
-    sizes = (x.batch, x.neurons) if isinstance(x, Spikes) else tuple(x.shape[1:])
+    batch, inputs = (x.batch, x.neurons) if isinstance(x, Spikes) else x.shape[1:]
     if late is None:
-        late = _silence(steps, *sizes)
+        late = _silence(steps, batch, inputs, x.device)
     got = (late.steps, late.batch, late.neurons) if isinstance(late, Spikes) else tuple(late.shape)
-    require(got == (steps, *sizes), "state", f"inputs {(steps, *sizes)}, [D, B, I], held back", got)
+    wanted = (steps, batch, inputs)
+    require(got == wanted, "state", f"inputs {wanted}, [D, B, I], held back", got)
     if isinstance(x, Tensor) or isinstance(late, Tensor):
         whole = torch.cat([y.dense() if isinstance(y, Spikes) else y for y in (late, x)])
         return whole[:-steps], whole[-steps:]
@@ -53,11 +55,11 @@ def delayed(x: Input, state: State | None, *, steps: int) -> tuple[Input, Input 
     return joined[: x.steps], joined[x.steps :]
 
 
-def _silence(steps: int, batch: int, neurons: int) -> Spikes:
+def _silence(steps: int, batch: int, neurons: int, device: torch.device) -> Spikes:
     rows = steps * batch
-    nothing = torch.zeros(0, dtype=torch.int32)
-    start, count = torch.zeros(rows + 1, dtype=torch.int64), torch.zeros(rows, dtype=torch.int32)
-    return Spikes(nothing, start, count, torch.zeros(0), steps, batch, neurons)
+    zeros = partial(torch.zeros, device=device)
+    start, count = zeros(rows + 1, dtype=torch.int64), zeros(rows, dtype=torch.int32)
+    return Spikes(zeros(0, dtype=torch.int32), start, count, zeros(0), steps, batch, neurons)
 
 
 def _joined(first: Spikes, second: Spikes) -> Spikes:

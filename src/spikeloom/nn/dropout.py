@@ -9,7 +9,7 @@ ones, which the sparse route needs.
 The layer that receives the spikes owns its dropout, so that what a layer returns is what its neurons did. The mask is
 part of the state that the layer returns, and a call that goes on from this state takes the same mask: a sample that is
 fed in chunks of time loses the same inputs in all of them. Without a state a new mask is drawn, from torch's own
-random numbers.
+random numbers of the device on which the input lies.
 """
 
 from dataclasses import replace
@@ -52,7 +52,7 @@ def drop(
     wanted = (x.batch, x.neurons) if isinstance(x, Spikes) else (x.shape[1], x.shape[2])
     kept = None if state is None else state.kept
     if kept is None:
-        kept = torch.rand(wanted) >= chance
+        kept = torch.rand(wanted, device=x.device) >= chance
     require(tuple(kept.shape) == wanted, "state", f"a mask {wanted}, [B, I]", tuple(kept.shape))
     return (only(x, kept) if isinstance(x, Spikes) else x * kept), kept
 

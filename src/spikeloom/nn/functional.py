@@ -58,8 +58,8 @@ def select_spikes(
     require(membrane.dim() == 3, "membrane", "a tensor [T, B, N]", tuple(membrane.shape))
     require(membrane.dtype == torch.float32, "membrane", "float32", membrane.dtype, "call .float()")
     steps, batch, neurons = membrane.shape
-    high = per_neuron("threshold", threshold, neurons)
-    low = per_neuron("second_threshold", second_threshold, neurons)
+    high = per_neuron("threshold", threshold, neurons, device=membrane.device)
+    low = per_neuron("second_threshold", second_threshold, neurons, device=membrane.device)
     require(bool((low <= high).all()), "second_threshold", "at most the threshold", second_threshold)
     missing = (0, padded(neurons) - neurons)
     margin = torch.nn.functional.pad((membrane - high).transpose(0, 1).reshape(-1, neurons), missing)

@@ -1,4 +1,9 @@
-"""What a layer accepts as its input, and which route that takes."""
+"""What a layer accepts as its input, and which route that takes.
+
+A question to a GPU makes the program wait until the GPU has done all that it was given. So what is checked of numbers
+on the CPU is not checked on a GPU: ids are, when `Spikes.to` takes them there, and that numbers are finite shows in the
+loss, and in the weights after a step, which training checks.
+"""
 
 import numpy as np
 import torch
@@ -7,13 +12,14 @@ from torch import Tensor, nn
 from spikeloom import ops
 from spikeloom.checks import require
 from spikeloom.nn.precision import bf16_wanted
-from spikeloom.ops.arrays import width
-from spikeloom.ops.choice import Route, choose
+from spikeloom.ops.choice import Route, choose, crossover
 from spikeloom.spikes import Spikes
 
 
 def checked(x: Spikes | Tensor, features: int, weight: Tensor, *, dense: bool = False) -> Spikes | Tensor:
     """The input, with a binary tensor turned into spikes unless the dense route is sure to take it.
+
+    A GPU is asked whether a tensor is binary, unless the dense route takes it and it is of float32 or bool.
 
     Args:
         x: what a layer was called with.
@@ -22,14 +28,15 @@ def checked(x: Spikes | Tensor, features: int, weight: Tensor, *, dense: bool = 
         dense: whether the layer takes the dense route, whatever comes.
 
     Raises:
-        InputError: another number of inputs or dimensions, no step or no sample, ids of neurons that are not there, or
-            a dtype without a kernel.
+        InputError: another number of inputs or dimensions, no step or no sample, ids of neurons that are not there, a
+            dtype without a kernel, or another device than the weights'.
     """
     remedy = "there is no kernel for it: call .float() on the network"
     require(weight.dtype == torch.float32, "weight", "float32", weight.dtype, remedy)
     if isinstance(x, Spikes):
         require(x.neurons == features, "input", f"{features} neurons, the layer's in_features", x.neurons)
         _check_not_empty(x.steps, x.batch)
+        _check_device(x, weight)
         if x.raster is None:  # else the ids are a layer's own, and perhaps not listed
             check_ids(x)
         return x
@@ -37,9 +44,12 @@ def checked(x: Spikes | Tensor, features: int, weight: Tensor, *, dense: bool = 
     wanted = f"a tensor [T, B, {features}]"
     require(x.dim() == 3 and x.shape[2] == features, "input", wanted, tuple(x.shape))
     _check_not_empty(*x.shape[:2])
+    _check_device(x, weight)
     known = x.dtype == torch.float32 or (x.dtype == torch.bfloat16 and bf16_wanted(x.device))
     if known and (dense or x.requires_grad):
         return x
+    if dense and x.dtype == torch.bool:
+        return x.float()
     if x.requires_grad or not _is_binary(x):
         require(known, "input", "float32", x.dtype, "there is no kernel for it: call .float()")
         return x
@@ -55,17 +65,27 @@ def _check_not_empty(steps: int, batch: int) -> None:
     require(steps > 0 and batch > 0, "input", "at least one step and one sample", f"T = {steps}, B = {batch}")
 
 
+def _check_device(x: Spikes | Tensor, weight: Tensor) -> None:
+    if x.device != weight.device:
+        remedy = "move the input, or the network, with .to(device)"
+        require(False, "input", f"one on {weight.device}, where the weights are", x.device, remedy)
+
+
 def check_ids(x: Spikes) -> None:
-    """Kernels read the weight rows that ids name, unchecked.
+    """Kernels read the weight rows that ids name, unchecked; on a GPU this does nothing, see `Spikes.to`.
 
     Raises:
         InputError: an id below 0, or above those of the neurons.
     """
-    if torch.compiler.is_compiling():
-        return
-    # As unsigned numbers, negative ids are too large as well.
-    largest = x.ids.numpy().view(np.uint32).max(initial=0)
-    require(bool(largest < x.neurons), "ids", f"neurons from 0 to {x.neurons - 1}", "some outside of it")
+    if not torch.compiler.is_compiling() and x.ids.is_cpu:
+        x.check_ids()
+
+
+def as_tensor(x: Spikes | Tensor) -> Spikes | Tensor:
+    """A dense layer's spikes as the tensor that it has made of them, anything else as it is."""
+    if isinstance(x, Spikes) and x.raster is not None:
+        return x.raster[..., : x.neurons]
+    return x
 
 
 def is_dense(sparse: bool | str, chosen: Route | None) -> bool:
@@ -96,7 +116,7 @@ def route_for(x: Spikes | Tensor, *, sparse: bool | str, chosen: Route | None) -
     if chosen is not None and chosen.kept:
         return chosen
     window = x.window if x.active.requires_grad else 0.0
-    return choose(activity=x.activity, window=window, lanes=width().lanes, low=bf16_wanted(x.device))
+    return choose(activity=x.activity, window=window, crossover=crossover(x.device, low=bf16_wanted(x.device)))
 
 
 def currents_of(x: Spikes | Tensor, weight: Tensor) -> Tensor:
@@ -116,7 +136,7 @@ def currents_of(x: Spikes | Tensor, weight: Tensor) -> Tensor:
 
 
 def check_finite(layer: nn.Module, values: Tensor) -> None:
-    """Find NaN and infinite weights at the step where they first act.
+    """Find NaN and infinite weights at the step where they first act; on the CPU alone.
 
     Args:
         layer: to name.
@@ -125,7 +145,7 @@ def check_finite(layer: nn.Module, values: Tensor) -> None:
     Raises:
         InputError: naming the layer.
     """
-    if torch.compiler.is_compiling():
+    if torch.compiler.is_compiling() or not values.is_cpu:
         return
     name = getattr(layer, "label", type(layer).__name__)
     finite = bool(np.isfinite(values.detach().numpy()).all())  # torch would wake its threads for so little

@@ -11,7 +11,7 @@ from spikeloom.neurons import li
 from spikeloom.nn import init
 from spikeloom.nn.blocked import Blocked
 from spikeloom.nn.dropout import checked_chance, drop, scaled
-from spikeloom.nn.inputs import check_finite, checked, currents_of
+from spikeloom.nn.inputs import as_tensor, check_finite, checked, currents_of
 from spikeloom.nn.state import State
 from spikeloom.ops.arrays import padded
 from spikeloom.spikes import Spikes
@@ -60,17 +60,20 @@ class LI(Blocked):
         """Run all steps of a batch.
 
         Args:
-            x: `Spikes`, or a tensor `[T, B, in]`; one that is not binary takes the dense product.
+            x: `Spikes`, or a tensor `[T, B, in]`; one that is not binary takes the dense product, on a GPU any tensor.
             state: what an earlier call returned, or None for zeros.
 
         Returns:
             The membranes `[T, B, C]` at every step, and the state after the last.
 
         Raises:
-            InputError: an input or a state that does not fit; NaN or infinite numbers in the membranes.
+            InputError: an input or a state that does not fit; on the CPU, NaN or infinite numbers in the membranes.
         """
-        x = checked(x, self.in_features, self.weight)
+        # A GPU is not asked whether a tensor is binary.
+        x = checked(x, self.in_features, self.weight, dense=self.weight.is_cuda)
         steps, batch = (x.steps, x.batch) if isinstance(x, Spikes) else x.shape[:2]
+        if self.dropout and self.training:
+            x = as_tensor(x)
         x, kept = drop(x, state, chance=self.dropout, training=self.training)
         weight = scaled(self.weight, chance=self.dropout, training=self.training)
         layer = (
@@ -93,7 +96,8 @@ class LI(Blocked):
         size = f"{self.in_features}-{self.out_features} LI readout"
         why = "few outputs: the sum of weight rows is small at any activity"
         keeps = ", ".join(f"every {name}" for name in self.keeps)
-        route = "sparse; dense after a dense layer or a real-valued input"
+        dense = "a tensor" if self.weight.is_cuda else "a real-valued input"
+        route = f"sparse; dense after a dense layer or {dense}"
         return {"layer": size, "activity": "", "route": route, "why": why, "keeps": keeps or "nothing"}
 
     def extra_repr(self) -> str:
@@ -102,5 +106,5 @@ class LI(Blocked):
     def _start(self, state: State | None, batch: int) -> Tensor | None:
         if state is None:
             return None
-        state.check(self.neuron, batch, self.out_features)
+        state.check(self.neuron, batch, self.out_features, self.weight.device)
         return nn.functional.pad(torch.stack(state.values), (0, padded(self.out_features) - self.out_features))

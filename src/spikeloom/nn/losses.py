@@ -1,6 +1,8 @@
 """Losses on the output of a network, and how each one's output is read as a class.
 
 Outputs are spikes or a dense tensor `[T, B, C]`: time steps, samples, classes. Every loss is a mean over the samples.
+Labels on a GPU are not checked for their range, since the program would wait for the answer: there torch's own kernels
+stop the program at a label that is out of it.
 """
 
 from collections.abc import Callable
@@ -21,10 +23,13 @@ Output = Spikes | Float[Tensor, "T B C"]
 def spike_counts(output: Output) -> Float[Tensor, "B C"]:
     """How often each class neuron spiked in each sample; of a dense output, its sum over the steps.
 
-    The counts of `Spikes` are summed from its entries alone, and their gradient reaches exactly these entries.
+    The counts of `Spikes` are summed from its entries alone, and their gradient reaches exactly these entries; where
+    ids are not listed, from its raster.
     """
     if isinstance(output, Tensor):
         return output.sum(0)
+    if not output.is_listed:
+        return output.dense().sum(0)
     sample = output.rows() // output.steps  # [K]
     counts = output.active.new_zeros(output.batch * output.neurons)
     counts = counts.index_add(0, sample * output.neurons + output.ids.long(), output.active)
@@ -42,7 +47,7 @@ def cross_entropy_on_spike_sum(output: Output, labels: Int[Tensor, "B"]) -> Floa
         InputError: labels of another number, kind or range.
     """
     counts = spike_counts(output)
-    return functional.cross_entropy(counts, _checked(labels, *counts.shape))
+    return functional.cross_entropy(counts, _checked(labels, counts))
 
 
 def cross_entropy_on_max_membrane(output: Output, labels: Int[Tensor, "B"]) -> Float[Tensor, ""]:
@@ -56,7 +61,7 @@ def cross_entropy_on_max_membrane(output: Output, labels: Int[Tensor, "B"]) -> F
         InputError: spikes instead of membranes; labels of another number, kind or range.
     """
     highest = _membrane(output).amax(0)  # [B, C]
-    return functional.cross_entropy(highest, _checked(labels, *highest.shape))
+    return functional.cross_entropy(highest, _checked(labels, highest))
 
 
 def cross_entropy_per_step(output: Output, labels: Int[Tensor, "B"]) -> Float[Tensor, ""]:
@@ -70,8 +75,7 @@ def cross_entropy_per_step(output: Output, labels: Int[Tensor, "B"]) -> Float[Te
         InputError: labels of another number, kind or range.
     """
     dense = _dense(output)
-    steps, batch, classes = dense.shape
-    repeated = _checked(labels, batch, classes).expand(steps, batch)
+    repeated = _checked(labels, dense).expand(dense.shape[:2])  # [T, B]
     # torch's softmax over the last dimension takes five times as long where there are few classes.
     return functional.cross_entropy(dense.transpose(1, 2).contiguous(), repeated)  # [T, C, B]
 
@@ -108,7 +112,7 @@ def mean_squared_error_on_spike_counts(
         require(0 <= rate <= 1, name, "a number from 0 to 1", rate)
     steps = output.steps if isinstance(output, Spikes) else output.shape[0]
     counts = spike_counts(output)
-    hit = functional.one_hot(_checked(labels, *counts.shape), counts.shape[1]).to(counts.dtype)
+    hit = functional.one_hot(_checked(labels, counts), counts.shape[1]).to(counts.dtype)
     return functional.mse_loss(counts, steps * (other_rate + (correct_rate - other_rate) * hit))
 
 
@@ -172,11 +176,16 @@ def _membrane(output: Output) -> Float[Tensor, "T B C"]:
     return output
 
 
-def _checked(labels: Tensor, batch: int, classes: int) -> Int[Tensor, "B"]:
+def _checked(labels: Tensor, output: Float[Tensor, "*T B C"]) -> Int[Tensor, "B"]:
     """The labels, if they fit the output."""
+    batch, classes = output.shape[-2:]
     kind = not labels.is_floating_point() and labels.dtype != torch.bool
     require(kind, "labels", "integers", labels.dtype)
     require(labels.shape == (batch,), "labels", f"shape ({batch},), one per sample", tuple(labels.shape))
+    if labels.device != output.device:
+        require(False, "labels", f"some on {output.device}, as the output is", labels.device)
+    if not labels.is_cpu:
+        return labels.long()
     low, high = (int(labels.min()), int(labels.max())) if batch else (0, 0)
     inside = low >= 0 and high < classes
     require(inside, "labels", f"classes from 0 to {classes - 1}", f"{low} to {high}")

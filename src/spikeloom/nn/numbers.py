@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from typing import Any
 
 import torch
@@ -21,8 +22,8 @@ INSIDE = 1 - 1e-6
 """The share of a range whose end moves that a parameter takes at most which is not learned itself."""
 
 
-def per_neuron(name: str, value: float | Tensor, neurons: int) -> Tensor:
-    """A setting of all neurons, or of each: a float32 tensor of no dimension or `[N]`.
+def per_neuron(name: str, value: float | Tensor, neurons: int, *, device: torch.device) -> Tensor:
+    """A setting of all neurons, or of each: a float32 tensor of no dimension or `[N]` on the device.
 
     Raises:
         InputError: another shape, NaN, or a tensor that wants a gradient.
@@ -30,7 +31,7 @@ def per_neuron(name: str, value: float | Tensor, neurons: int) -> Tensor:
     learned = isinstance(value, Tensor) and value.requires_grad
     remedy = "pass it detached; learn names what a layer learns"
     require(not learned, name, "a number or a tensor without gradient", "one that requires it", remedy)
-    tensor = torch.as_tensor(value, dtype=torch.float32).clone()
+    tensor = torch.as_tensor(value, dtype=torch.float32, device=device).clone()
     require(
         tensor.shape in ((), (neurons,)), name, f"a number or {neurons} of them, one per neuron", tuple(tensor.shape)
     )
@@ -57,6 +58,7 @@ class Numbers(nn.Module):
 
     neuron: Neuron
     out_features: int
+    weight: nn.Parameter
     learned: tuple[str, ...] = ()
     # Made once: torch.compile would trace the tracer.
     _equations: str
@@ -92,7 +94,7 @@ class Numbers(nn.Module):
         remedy = "give a time constant in ms, or leave dt_ms out"
         require(timed or dt_ms is None, "dt_ms", "a time constant beside it", "dt_ms alone", remedy)
         for parameter in neuron.parameters:
-            self.register_buffer(parameter.name, _taken(parameter, given, self.out_features, dt_ms))
+            self.register_buffer(parameter.name, self._taken(parameter, given, dt_ms))
         self.learned = tuple(name for name in neuron.names if name in learn)
         self._equations = equations(neuron, self.learned).text
         # As they were given: `_values` holds a number below an end that learned ones move.
@@ -103,7 +105,19 @@ class Numbers(nn.Module):
             shape = getattr(self, name).shape if learn_per == "layer" else (self.out_features,)
             one, got = learn_per == "neuron" or shape == (), f"{getattr(self, name).numel()} of them"
             require(one, name, "a number, to be learned per layer", got)
-            self.register_parameter(f"{name}_shift", nn.Parameter(torch.zeros(shape)))
+            self.register_parameter(f"{name}_shift", nn.Parameter(self.weight.new_zeros(shape)))
+
+    def _taken(self, parameter: Parameter, given: Mapping[str, Any], dt_ms: float | None) -> Tensor:
+        """A parameter as it was given, or made of the time constant that was; beside the weights."""
+        name, tau = parameter.name, parameter.tau
+        tensor = partial(per_neuron, neurons=self.out_features, device=self.weight.device)
+        if tau is None or tau not in given:
+            return tensor(name, given.get(name, parameter.default))
+        require(name not in given, name, f"{name} or {tau}", "both", "give one of them")
+        require(dt_ms is not None and dt_ms > 0, "dt_ms", f"the length of a step beside {tau}, above 0", dt_ms)
+        constant = tensor(tau, given[tau])
+        require(bool((constant > 0).all()), tau, "numbers above 0", given[tau])
+        return torch.exp(-dt_ms / constant.double()).float()  # type: ignore[operator]
 
     @property
     def keeps(self) -> tuple[str, ...]:
@@ -132,7 +146,7 @@ class Numbers(nn.Module):
         """The parameters `[P, N]`, N in whole blocks."""
         values, size = self._values(), padded(self.out_features)
         if not values:
-            return torch.zeros(0, size)
+            return self.weight.new_zeros(0, size)
         numbers = torch.stack([values[name].expand(self.out_features) for name in self.neuron.names])
         if size == self.out_features:
             return numbers
@@ -144,17 +158,6 @@ class Numbers(nn.Module):
         """A number or `[out]` as `[N]`, padded with zeros to whole blocks."""
         missing = padded(self.out_features) - self.out_features
         return nn.functional.pad(value.expand(self.out_features), (0, missing))
-
-
-def _taken(parameter: Parameter, given: Mapping[str, Any], neurons: int, dt_ms: float | None) -> Tensor:
-    name, tau = parameter.name, parameter.tau
-    if tau is None or tau not in given:
-        return per_neuron(name, given.get(name, parameter.default), neurons)
-    require(name not in given, name, f"{name} or {tau}", "both", "give one of them")
-    require(dt_ms is not None and dt_ms > 0, "dt_ms", f"the length of a step beside {tau}, above 0", dt_ms)
-    constant = per_neuron(tau, given[tau], neurons)
-    require(bool((constant > 0).all()), tau, "numbers above 0", given[tau])
-    return torch.exp(-dt_ms / constant.double()).float()  # type: ignore[operator]
 
 
 def _end(high: float | Callable[[Mapping[str, Any]], Any], values: Mapping[str, Tensor]) -> Any:

@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Collection
 from functools import partial
-from typing import Any
+from typing import Any, Self
 
 import torch
 from jaxtyping import Float
@@ -16,7 +16,7 @@ from spikeloom.nn import init
 from spikeloom.nn.blocked import Blocked
 from spikeloom.nn.delay import checked_delay, delayed
 from spikeloom.nn.dropout import checked_chance, drop, scaled
-from spikeloom.nn.inputs import check_finite, checked, currents_of, is_dense, route_for
+from spikeloom.nn.inputs import as_tensor, check_finite, checked, currents_of, is_dense, route_for
 from spikeloom.nn.numbers import per_neuron
 from spikeloom.nn.precision import bf16_wanted
 from spikeloom.nn.state import State
@@ -59,7 +59,9 @@ class Spiking(Blocked):
             K = max(2, 2 floor(a N / 2)) ids, spikes first, then those in their window; of too many a random part stays.
             The neurons still reset, and hear each other, by all their spikes. `dropped` counts what was lost.
         dropout: the chance that an input is silent for a whole sample in training, from 0 below 1; see `nn.dropout`.
-        sparse: True or False to demand a route, "auto" to let the first batch choose.
+        sparse: True or False to demand a route, "auto" to let the first batch choose; on a GPU by a crossover that is
+            measured there once, see `ops.crossover`. With False a feed-forward layer without a cap never waits for a
+            GPU, and can be captured in a CUDA graph; a layer that lists ids waits to learn how many there are.
         numbers: the neuron's parameters by name, or a decay's time constant in ms by its own; numbers or `[N]`.
 
     Raises:
@@ -106,7 +108,8 @@ class Spiking(Blocked):
         if "threshold" not in self.neuron.names:
             self.register_buffer("threshold", torch.zeros(()), persistent=False)
         low = self.threshold - 0.1 if second_threshold is None else second_threshold
-        self.register_buffer("second_threshold", per_neuron("second_threshold", low, out_features))
+        window = per_neuron("second_threshold", low, out_features, device=self.weight.device)
+        self.register_buffer("second_threshold", window)
         below = bool((self.second_threshold <= self.threshold).all())
         edge = "at most the threshold" + ("" if "threshold" in self.neuron.names else ", 0 of a neuron without one")
         require(below, "second_threshold", edge, second_threshold)
@@ -132,23 +135,25 @@ class Spiking(Blocked):
             The layer's spikes and its state after the last step.
 
         Raises:
-            InputError: an input or a state that does not fit; NaN or infinite numbers in the membranes.
+            InputError: an input or a state that does not fit; on the CPU, NaN or infinite numbers in the membranes.
         """
-        x = checked(x, self.in_features, self.weight, dense=is_dense(self.sparse, self.route))
+        dense = is_dense(self.sparse, self.route)
+        x = checked(x, self.in_features, self.weight, dense=dense)
+        if dense and (self.delay or (self.dropout and self.training)):
+            x = as_tensor(x)
         x, late = delayed(x, state, steps=self.delay)
         x, kept = drop(x, state, chance=self.dropout, training=self.training)
         self.route = route_for(x, sparse=self.sparse, chosen=self.route)
         self._lay_out(dense=not self.route.sparse)
         steps, batch = (x.steps, x.batch) if isinstance(x, Spikes) else x.shape[:2]
         values, spike = self._start(state, batch)
-        seed = int(torch.randint(2**62, ())) if self.limit else 0
+        seed = int(torch.randint(2**62, (), device="cpu")) if self.limit else 0
         settings = (steps, self.out_features, self._equations, self.surrogate.spec, self.limit, seed)
         weight = scaled(self.weight, chance=self.dropout, training=self.training)
         layer = (self._padded_bias(), self._numbers(), self._depth(), values, spike, *settings)
         self._low = bf16_wanted(weight.device)
-        # What follows a dense layer most often is one too: no ids are listed before they are asked for.
-        wants_ids = self.route.sparse or self.recurrent_weight is not None or torch.compiler.is_compiling()
-        unlisted = not wants_ids and not self.limit
+        # A compiled network takes the same products as another one.
+        unlisted = not self._lists_ids and not torch.compiler.is_compiling()
         out = (
             self._sparse(x, weight, layer) if self.route.sparse else self._dense(x, weight, layer, listed=not unlisted)
         )
@@ -163,7 +168,6 @@ class Spiking(Blocked):
             rows = (scanned.ids, scanned.row_start, counts, scanned.active)
             spikes = Spikes(*rows, steps, batch, self.out_features)
             if len(out) > len(scanned) and not self.limit:
-                # A compiled network takes the same products as another one.
                 object.__setattr__(spikes, "raster", out[-1])
         there = slice(0, self.out_features)
         return spikes, State(tuple(value[:, there] for value in last_state), last_spike[:, there], kept, late)
@@ -187,6 +191,12 @@ class Spiking(Blocked):
     def _shadowed(self, weight: Tensor) -> tuple[Tensor, Tensor | None]:
         """Weights that are gathered, beside their shadow in bfloat16 or None."""
         return weight, ops.shadow(weight.detach()) if self._low else None
+
+    @property
+    def _lists_ids(self) -> bool:
+        """Whether ids are listed before they are asked for: what follows a dense layer most often is one too."""
+        assert self.route is not None
+        return self.route.sparse or self.recurrent_weight is not None or self.limit > 0
 
     @property
     def limit(self) -> int:
@@ -232,19 +242,27 @@ class Spiking(Blocked):
         """What the layer is, which route it takes, why, and what it keeps of each step for its backward pass."""
         kind = {True: "recurrent ", "one-to-one": "one-to-one recurrent ", False: "feed-forward "}[self.recurrent]
         size = f"{self.in_features}-{self.out_features} {kind}{self.kind}"
-        kept = ", ".join(("bits", "window entries", *(f"every {name}" for name in self.keeps)))
+        keeps = ["bits", "window entries", *(f"every {name}" for name in self.keeps)]
         if self.route is None:
-            return {"layer": size, "activity": "", "route": "undecided", "why": "no batch has come yet", "keeps": kept}
-        inner = ", sparse between the neurons" if self.recurrent_weight is not None and not self.route.sparse else ""
-        lanes, of = width().lanes, " in bfloat16" if self._low else ""
-        route = f"sparse{of}, {lanes} lanes" if self.route.sparse else f"dense product{of}, {lanes}-lane scan"
+            why = "no batch has come yet"
+            return {"layer": size, "activity": "", "route": "undecided", "why": why, "keeps": ", ".join(keeps)}
+        if self.weight.is_cuda and not self._lists_ids:
+            keeps[1] = "every slope"
         return {
             "layer": size,
             "activity": f"{self.last_activity:.2%}",
-            "route": route + inner,
+            "route": self._described(self.route),
             "why": self.route.reason,
-            "keeps": kept,
+            "keeps": ", ".join(keeps),
         }
+
+    def _described(self, route: Route) -> str:
+        """The route in words, with what carries it out."""
+        of, gpu = " in bfloat16" if self._low else "", self.weight.is_cuda
+        if route.sparse:
+            return f"sparse{of}, " + ("in Triton" if gpu else f"{width().lanes} lanes")
+        inner = ", sparse between the neurons" if self.recurrent_weight is not None else ""
+        return f"dense product{of}, " + ("scan in Triton" if gpu else f"{width().lanes}-lane scan") + inner
 
     def extra_repr(self) -> str:
         learned = f", learn={self.learned}" if self.learned else ""
@@ -275,10 +293,17 @@ class Spiking(Blocked):
         spike = state.spike
         require(spike is not None, "state", "one that a layer of this kind returned", "one without spikes")
         assert spike is not None
-        state.check(self.neuron, batch, self.out_features)
+        state.check(self.neuron, batch, self.out_features, self.weight.device)
         missing = (0, padded(self.out_features) - self.out_features)
         values = torch.stack(state.values) if state.values else spike.new_zeros(0, *spike.shape)
         return nn.functional.pad(values, missing), nn.functional.pad(spike, missing)
+
+    def _apply(self, *arguments: Any, **settings: Any) -> Self:
+        before = self.weight.device.type
+        super()._apply(*arguments, **settings)  # type: ignore[no-untyped-call]
+        if self.weight.device.type != before:
+            self.route = None  # which pays is another question there
+        return self
 
     def _save_to_state_dict(self, destination: dict[str, Any], prefix: str, keep_vars: bool) -> None:
         super()._save_to_state_dict(destination, prefix, keep_vars)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
+import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
@@ -46,17 +47,20 @@ class State:
         late = self.late.active if isinstance(self.late, Spikes) else self.late
         return [*self.values, *(x for x in (self.spike, late) if x is not None)]
 
-    def check(self, neuron: Neuron, batch: int, neurons: int) -> None:
+    def check(self, neuron: Neuron, batch: int, neurons: int, device: torch.device) -> None:
         """Raise unless this is a state of such a layer; kernels read it unchecked.
 
         Raises:
-            InputError: another number of states, or of samples or neurons.
+            InputError: another number of states, or of samples or neurons, or another device.
         """
         wanted, shape = neuron.states, (batch, neurons)
         fits = len(self.values) == len(wanted)
         require(fits, "state", f"{len(wanted)} of {neuron.name}: {', '.join(wanted)}", f"{len(self.values)} tensors")
         for tensor in (*self.values, *(() if self.spike is None else (self.spike,))):
             require(tuple(tensor.shape) == shape, "state", f"tensors {shape}, [B, N]", tuple(tensor.shape))
+            if tensor.device != device:
+                remedy = "start anew where the network has moved"
+                require(False, "state", f"tensors on {device}, where the weights are", tensor.device, remedy)
 
 
 def _changed(late: Spikes | Tensor | None, change: Callable[[Tensor], Tensor]) -> Spikes | Tensor | None:

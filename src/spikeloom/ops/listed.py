@@ -43,7 +43,7 @@ def _backward(ctx, d_active, *_):
     ids, row_start = ctx.saved_tensors
     shape, strides, dtype = ctx.like
     rows = torch.repeat_interleave(row_start.diff(), output_size=ids.shape[0])
-    d_raster = torch.empty_strided(shape, strides, dtype=dtype).zero_()
+    d_raster = d_active.new_empty_strided(shape, strides, dtype=dtype).zero_()
     d_raster[rows % shape[0], rows // shape[0], ids.long()] = d_active.to(dtype)
     return d_raster, None, None, None
 
