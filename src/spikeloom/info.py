@@ -7,12 +7,13 @@ import subprocess
 
 import torch
 
+from spikeloom import gpu
 from spikeloom.bench.host import cache_bytes, cores, processor
 from spikeloom.data import places, store
 from spikeloom.folders import cache_folder, data_folder
 from spikeloom.kernels.cpu.simd import host_width
 
-PACKAGES = ("spikeloom", "torch", "numba", "llvmlite", "numpy", "h5py", "tensorboard", "tonic")
+PACKAGES = ("spikeloom", "torch", "numba", "llvmlite", "triton", "numpy", "h5py", "tensorboard", "tonic")
 APPLE_CACHES = {1: "hw.l1dcachesize", 2: "hw.l2cachesize", 3: "hw.l3cachesize"}
 
 
@@ -28,6 +29,7 @@ def facts() -> list[tuple[str, str]]:
         ("processors", f"{cores()} of {_all_processors()} usable"),
         ("threads", f"{torch.get_num_threads()} unless --threads says otherwise"),
         *((f"cache L{level}", _in_words(_cache(level))) for level in (1, 2, 3)),
+        *_gpus(),
         ("kernels", _kernels()),
         ("kernel cache", str(cache_folder())),
         ("data sets", str(data_folder())),
@@ -79,6 +81,32 @@ def _sysctl(name: str) -> str:
         ).stdout.strip()
     except (OSError, subprocess.SubprocessError):
         return ""
+
+
+def _gpus() -> list[tuple[str, str]]:
+    """The GPUs that torch can use, each with what keeps our kernels from it, if anything does; or why there is none."""
+    why = gpu.missing()
+    if why is not None:
+        return [("GPU", f"none that torch can use: {why.got}")]
+    driver = _driver()
+    return [(f"GPU cuda:{one.index}", _gpu(one, driver)) for one in gpu.gpus()]
+
+
+def _gpu(one: gpu.Gpu, driver: str) -> str:
+    reason = gpu.unfit(one)
+    capability = ".".join(map(str, one.capability))
+    facts = f"{one.name}, {one.memory_bytes / (1 << 30):.1f} GiB, compute capability {capability}, driver {driver}"
+    return facts if reason is None else f"{facts}; {reason}"
+
+
+def _driver() -> str:
+    """The version of NVIDIA's driver, which is one for all GPUs."""
+    question = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
+    try:
+        told = subprocess.run(question, capture_output=True, text=True, timeout=20, check=True).stdout.split()
+    except (OSError, subprocess.SubprocessError):
+        told = []
+    return told[0] if told else "unknown"
 
 
 def _kernels() -> str:

@@ -327,3 +327,29 @@ def test_labels_are_checked(memory: Any) -> None:
         make(dataset)
     with pytest.raises(InputError, match="^dataset: expected at least one sample, got none"):
         make(memory(0))
+
+
+@pytest.mark.parametrize("prefetch", [0, 2])
+def test_batches_are_pinned_where_that_is_asked_for(
+    memory: Any, monkeypatch: pytest.MonkeyPatch, prefetch: int
+) -> None:
+    """In the thread that prepares them; pinning itself takes a GPU, and is faked."""
+    pinned: list[tuple[str, int]] = []
+
+    def pin(x: torch.Tensor) -> torch.Tensor:
+        pinned.append((threading.current_thread().name, x.numel()))
+        return x.clone()
+
+    devices: list[tuple[str, int]] = []
+    monkeypatch.setattr(torch.Tensor, "pin_memory", pin)
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 3)
+    monkeypatch.setattr(torch.cuda, "set_device", lambda n: devices.append((threading.current_thread().name, n)))
+    plain = epoch(make(memory(10), prefetch=prefetch))
+    assert pinned == []
+    assert epoch(make(memory(10), prefetch=prefetch, pin=True)) == plain
+    assert len(pinned) == 3 * 5  # of each batch ids, two tensors by row, activity, labels
+    ours = {name.startswith("spikeloom-loader") for name, _ in pinned}
+    assert ours == {prefetch > 0}
+    # The thread that does it works on the caller's GPU.
+    assert [number for _, number in devices] == ([3] if prefetch else [])
+    assert all(name.startswith("spikeloom-loader") for name, _ in devices)

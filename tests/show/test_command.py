@@ -17,8 +17,9 @@ def test_show_writes_a_page(trained: Path, tmp_path: Path, capsys: pytest.Captur
 def test_options_are_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[object] = []
     monkeypatch.setattr(show, "write", lambda *given, **named: calls.append((given, named)))
-    assert cli.main(["show", "R", "--data", "D", "--split", "validation", "--neurons", "3,17", "--open"]) == 0
-    named = {"data": "D", "split": "validation", "neurons": [3, 17], "browse": True}
+    options = ["--data", "D", "--split", "validation", "--neurons", "3,17", "--device", "cpu", "--open"]
+    assert cli.main(["show", "R", *options]) == 0
+    named = {"data": "D", "split": "validation", "neurons": [3, 17], "browse": True, "device": "cpu"}
     assert calls == [((Path("R"), None), named)]
 
 

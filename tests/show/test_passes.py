@@ -5,8 +5,10 @@ from itertools import pairwise
 import pytest
 import torch
 from reports import batches, network
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from spikeloom import Spikes
+from spikeloom.show import passes
 from spikeloom.show.passes import flows
 
 KINDS = [
@@ -47,6 +49,17 @@ def test_a_cap_holds_back_what_leaves_but_not_the_neurons_own_spikes() -> None:
     assert isinstance(found[0].out, Spikes)
     assert found[0].out.activity < found[0].own.activity
     assert capped.network[0].max_activity == 0.1
+
+
+def test_what_a_gpu_made_is_brought_back() -> None:
+    """Tensors without numbers stand in for those of a GPU."""
+    with FakeTensorMode():
+        raster, count = torch.zeros(4, 3, 50, device="cuda"), torch.zeros(12, dtype=torch.int32, device="cuda")
+        start, ids = torch.zeros(13, dtype=torch.int64, device="cuda"), torch.zeros(7, dtype=torch.int32, device="cuda")
+        spikes = passes._here(Spikes(ids, start, count, torch.ones(7, device="cuda"), 4, 3, 50))
+        tensors = [passes._here(raster), spikes.ids, spikes.row_start, spikes.spike_count, spikes.active]
+        assert [x.device.type for x in tensors] == ["cpu"] * 5
+    assert passes._here(None) is None
 
 
 def test_a_sample_of_a_flow() -> None:

@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from fake_gpu import answer
 
 from spikeloom import InputError, show
 from spikeloom.train import settings
@@ -111,3 +112,15 @@ def test_a_browser_is_opened_where_asked_for(run: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(show.webbrowser, "open", opened.append)
     show.write(run, browse=True, report=Report(io.StringIO()))
     assert opened == [(run / "report.html").resolve().as_uri()]
+
+
+def test_a_run_of_a_gpu_is_shown_where_there_is_none(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted, _ = written(run)
+    file = run / "config.toml"
+    file.write_text(file.read_text().replace('device = "cpu"', 'device = "cuda"'))
+    answer(monkeypatch, built=False)
+    with pytest.raises(InputError, match="^--device cuda: expected a GPU that torch can use, .*, or take --device cpu"):
+        written(run)
+    text, _ = written(run, device="cpu")
+    # The setting is among those that are not the recipe's; all else is the same.
+    assert text.count("<svg") == wanted.count("<svg")

@@ -15,6 +15,11 @@ import pytest
 STEPS, SAMPLES, MB = (1000, 10_000), 8, 1 << 20
 
 
+def least(kind: str) -> list[int]:
+    """The least of three measurements: pages that the system is slow to take back only ever add to a peak."""
+    return [min(sizes) for sizes in zip(*(measured(kind) for _ in range(3)), strict=True)]
+
+
 def measured(kind: str) -> list[int]:
     """Bytes beyond the input, by the number of steps."""
     from spikeloom.bench import memory
@@ -54,7 +59,7 @@ def test_memory_of_chunks_is_flat_and_that_of_whole_batches_grows_tenfold() -> N
     assert long > 8 * short
     assert long > 40 * MB
     for kind in ("time_chunk", "tbptt"):
-        few, many = measured(kind)
+        few, many = least(kind)
         # Outputs, a few tensors [T, B, C] while the loss is taken, and the states at the borders; no more.
         assert many < few + 6 * MB, kind
         assert many < 0.2 * long, kind

@@ -8,15 +8,16 @@ from typing import Any
 
 import pytest
 import torch
+from fake_gpu import answer, stand_in
 from recordings import small_config, write_nmnist
 from torch import Tensor, nn
 
 import spikeloom.train
-from spikeloom import InputError, Spikes
+from spikeloom import InputError, Spikes, gpu
 from spikeloom.data.loader import Loader
 from spikeloom.data.nmnist import NMNIST
 from spikeloom.nn import LI, LIF, Sequential
-from spikeloom.train import fit, memory, session
+from spikeloom.train import fit, fitting, memory, session
 from spikeloom.train import run as runs
 from spikeloom.train.metrics import read
 from spikeloom.train.report import Report
@@ -255,6 +256,42 @@ def test_what_does_not_fit_into_memory_is_not_begun(data: Path, monkeypatch: pyt
     monkeypatch.setattr(memory, "available_bytes", lambda: 1000)
     with pytest.raises(InputError, match="memory: expected about .* free for a training step .*; lower batch_size"):
         fit(net(), loader(data), report=quiet())
+
+
+def test_a_gpu_that_is_not_there_is_refused(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    answer(monkeypatch, built=False)
+    with pytest.raises(InputError, match=r'^device="cuda": expected a GPU that torch can use, got a build of torch wi'):
+        fit(net(), loader(data), device="cuda", report=quiet())
+    with pytest.raises(InputError, match=r"^device: expected cpu, cuda or cuda:N, N a GPU's number, got 'gpu'"):
+        fit(net(), loader(data), device="gpu", report=quiet())
+
+
+def test_a_network_is_trained_where_it_is(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(gpu, "usable", lambda device, said: asked.append(device) or torch.device("cpu"))
+    fit(net(), loader(data), epochs=1, report=quiet())
+    assert asked == ["cpu"]
+    assert fitting._place_of(torch.nn.Linear(2, 2, device="meta")) == "meta"
+
+
+@pytest.mark.parametrize("settings", [{}, {"clip_norm": 0.5, "accumulate": 2}, {"tbptt": 6}, {"time_chunk": 6}])
+def test_what_is_read_late_is_what_is_read_at_once(
+    data: Path, monkeypatch: pytest.MonkeyPatch, settings: dict[str, Any]
+) -> None:
+    """The steps of a GPU, on the CPU: the same numbers, within rounding of the norm alone, with a read for a batch."""
+    networks = net(max_activity=0.2), net(max_activity=0.2)
+    at_once = fit(networks[0], loader(data), loader(data, "test"), report=quiet(), **SETTINGS, **settings)
+    asked = stand_in(monkeypatch)
+    late = fit(networks[1], loader(data), loader(data, "test"), report=quiet(), **SETTINGS, **settings)
+    for one, other in zip(at_once.metrics, late.metrics, strict=True):
+        assert (other.epoch, other.split) == (one.epoch, one.split)
+        assert other.loss == pytest.approx(one.loss, rel=1e-5)
+        assert other.accuracy == one.accuracy
+        assert other.activity == pytest.approx(one.activity, rel=1e-4)
+    if "clip_norm" not in settings:
+        assert weights(networks[0]) == weights(networks[1])
+    # Three batches to train on and two to validate; the last of an odd number moves the weights by itself.
+    assert asked.count("read") == 3 * (3 + 2 + ("accumulate" in settings))
 
 
 def test_the_package_gives_it_when_asked() -> None:

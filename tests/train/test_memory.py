@@ -1,11 +1,10 @@
-"""The estimate of what a step takes, against what it took in a process of its own; and whether it fits.
+"""The estimate of what a step takes, against what it took in a process of its own.
 
 Run as a program, this file prints the estimate and the measured peak of each of `SHAPES`.
 """
 
 import gc
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +14,7 @@ import pytest
 import torch
 from networks import CLASSES, batch, classifier
 
-from spikeloom import InputError, Spikes
+from spikeloom import Spikes
 from spikeloom.bench import memory as peaks
 from spikeloom.data.binning import Binning
 from spikeloom.data.events import Sensor
@@ -127,26 +126,6 @@ def test_the_estimate_leaves_no_trace() -> None:
     assert model.training
     assert model.network[0].route is None
     assert model.seen == {}
-
-
-def test_a_line_says_what_is_needed_and_free(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "available_bytes", lambda: 20_100_000_000)
-    line = memory.check(classifier(), batch()[0], TrainingSettings())
-    assert re.fullmatch(r"a training step takes about [\d.]+ MB of memory, of 20\.1 GB free", line)
-
-
-@pytest.mark.parametrize(
-    ("settings", "remedy"),
-    [
-        ({}, r"lower batch_size \(accumulate makes up for it\), steps or hidden, set time_chunk or tbptt$"),
-        ({"tbptt": 100}, r"lower batch_size \(accumulate makes up for it\), steps or hidden$"),
-    ],
-)
-def test_what_does_not_fit(monkeypatch: pytest.MonkeyPatch, settings: dict[str, int], remedy: str) -> None:
-    monkeypatch.setattr(memory, "available_bytes", lambda: 100_000)
-    message = r"^memory: expected about [\d.]+ MB free for a training step \(\w+ [\d.]+ MB, .*\), got 0.1 MB; " + remedy
-    with pytest.raises(InputError, match=message):
-        memory.check(classifier(), batch(steps=1000)[0], TrainingSettings(**settings))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from spikeloom.train.norm import gradient_norm
+from spikeloom.train.norm import gradient_norm, late_norm
 
 
 def gradients() -> list[torch.Tensor]:
@@ -36,3 +36,11 @@ def test_a_number_that_is_not_finite_shows(bad: float) -> None:
     found = gradients()
     found[1][2, 5] = bad
     assert not math.isfinite(gradient_norm(found))
+
+
+def test_a_norm_that_nobody_waits_for_is_the_same() -> None:
+    assert float(late_norm(gradients())) == pytest.approx(gradient_norm(gradients()), rel=1e-6)
+    for bad in (math.nan, math.inf):
+        found = gradients()
+        found[1][2, 5] = bad
+        assert not math.isfinite(late_norm(found))

@@ -3,11 +3,12 @@
 import pytest
 import torch
 from networks import batch, classifier, goal
+from oracle import assert_close
 from torch import Tensor
 
 from spikeloom import Spikes
 from spikeloom.nn.functional import select_spikes
-from spikeloom.train import chunks
+from spikeloom.train import chunks, reading
 from spikeloom.train.config import TrainingSettings
 from spikeloom.train.penalties import neuron_counts, on_activity
 from spikeloom.train.step import Trainer
@@ -22,6 +23,24 @@ def test_counts_are_those_of_the_dense_tensor() -> None:
     sums = (counts, spikes.dense().sum((0, 1)))
     got, want = (torch.autograd.grad(x, membrane, upstream, retain_graph=True)[0] for x in sums)
     assert torch.equal(got, want)
+
+
+def test_counts_of_a_dense_layer_on_a_gpu_ask_for_no_ids(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its raster tells as much, and passes the same gradient on; the CPU stands in."""
+    found = []
+    for late in (False, True):
+        monkeypatch.setattr(reading, "is_late", lambda device, late=late: late)
+        model, (spikes, _) = classifier(sparse=False), batch()
+        first = model.network.layers(spikes)[0][0]
+        assert isinstance(first, Spikes)
+        counts = neuron_counts(first)
+        assert ("_lists" in vars(first)) is late
+        counts.backward(torch.arange(70.0))
+        found.append((counts.detach(), model.network[0].weight.grad))
+    (counts, gradient), (late_counts, late_gradient) = found
+    assert torch.equal(late_counts, counts)
+    assert counts.sum() > 0
+    assert_close(late_gradient, gradient, kind="float32")
 
 
 def test_its_value_by_hand() -> None:

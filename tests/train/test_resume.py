@@ -15,11 +15,12 @@ from typing import Any
 
 import pytest
 import torch
+from fake_gpu import Generators, answer, stand_in
 from recordings import small_config, write_nmnist
 from stopped_runs import assert_same, last_checkpoint, lines_of, quiet, stopped_after
 
 from spikeloom import InputError, cli
-from spikeloom.train import checkpoint, session, settings
+from spikeloom.train import checkpoint, loop, session, settings, snapshot
 from spikeloom.train import run as runs
 from spikeloom.train.config import Config
 from spikeloom.train.datasets import loaders
@@ -186,6 +187,43 @@ def test_settings_that_the_run_has_may_be_repeated(data: Path, tmp_path: Path) -
     Run.create(tmp_path / "run", small_config(data)).close()
     outcome = session.resume(tmp_path / "run", "small", {"epochs": "2", "learning_rate": "0.02"}, quiet())
     assert outcome.test is not None
+
+
+def test_a_run_goes_on_on_another_device(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stopped on a GPU, for which the CPU stands in, it ends on the CPU with the same bits, and says where it is."""
+    config, run = small_config(data, device="cuda", epochs="3"), tmp_path / "run"
+    session.train(small_config(data, epochs="3"), tmp_path / "whole", quiet())
+    with monkeypatch.context() as patch:
+        stand_in(patch)
+        patch.setattr(loop, "_machine", lambda device: {"device": "GPU 0", "torch": torch.__version__})
+        stopped_after(config, run, 1)
+    answer(monkeypatch, built=False)
+    with pytest.raises(InputError, match="^--device cuda: expected a GPU that torch can use, got a build of torch wit"):
+        session.resume(run, report=quiet())
+    report = quiet()
+    assert session.resume(run, None, {"device": "cpu"}, report).test is not None
+    assert "device is the CPU, was GPU 0: results agree within rounding, not to the bit" in lines_of(report)
+    assert_same(tmp_path / "whole", run)
+    assert 'device = "cuda"' in (run / "config.toml").read_text()
+
+
+def test_random_numbers_of_a_gpu_are_kept(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config, gpu = small_config(data), torch.device("cuda", 0)
+    batches = loaders(config)
+    model = runs.classifier(config, batches.train.dataset.sensor, 10)
+    optimizer = trainer_for(model, config.training, 3).optimizer
+    generators = Generators(monkeypatch)
+    monkeypatch.setattr(snapshot, "_device", lambda network: gpu)
+    tensors, strides = snapshot.take(model.network, optimizer)
+    assert all(value.device.type == "cpu" for value in tensors.values())
+    wanted = generators.draw()
+    assert generators.draw() != wanted
+    snapshot.give_back(model.network, optimizer, tensors, strides)
+    assert generators.draw() == wanted
+    # One that began on the CPU has none to give back, and one that goes on there leaves them.
+    del tensors[snapshot.GPU_RANDOM]
+    snapshot.give_back(model.network, optimizer, tensors, strides)
+    assert generators.draw() != wanted
 
 
 def test_two_processes_never_write_to_one_run(data: Path, tmp_path: Path) -> None:

@@ -3,8 +3,9 @@
 import numpy as np
 import torch
 
+from spikeloom import Spikes
 from spikeloom.nn.functional import select_spikes
-from spikeloom.train.seen import Seen, added
+from spikeloom.train.seen import Seen, Unread, added
 
 
 def test_counts_are_spikes_not_window_entries() -> None:
@@ -27,3 +28,26 @@ def test_sums_by_layer() -> None:
     assert both["layer 1"].silent == 1 / 3
     assert both["layer 2"] is other
     assert added({}, {}) == {}
+
+
+def test_what_is_read_late_is_the_same() -> None:
+    membrane = torch.rand(6, 3, 40, generator=torch.Generator().manual_seed(1))
+    spikes = select_spikes(membrane, threshold=0.8, second_threshold=0.5)
+    raster = torch.nn.functional.pad(
+        spikes.dense(), (0, 24), value=1.0
+    )  # what is behind the neurons counts for nothing
+    unlisted = Spikes.unlisted(raster, spikes.spike_count, lambda: 1 / 0, steps=6, neurons=40)  # type: ignore[arg-type, return-value]
+    wanted = Seen.of(spikes, dropped=3)
+    for given, dropped in ((spikes, torch.tensor(3)), (unlisted, 3)):
+        unread = Unread.of(given, dropped)
+        seen = unread.read(iter(unread.tensors()))
+        assert np.array_equal(seen.counts, wanted.counts)
+        assert seen.counts.dtype == np.float64
+        assert (seen.rows, seen.dropped, seen.activity) == (wanted.rows, wanted.dropped, wanted.activity)
+
+
+def test_sums_that_are_not_read_yet() -> None:
+    one, other = (Unread(torch.tensor([number, 2.0]), 10, torch.tensor(4)) for number in (1.0, 5.0))
+    both = added({"layer 1": one}, {"layer 1": other})["layer 1"]
+    seen = both.read(iter(both.tensors()))
+    assert (seen.counts.tolist(), seen.rows, seen.dropped) == ([6, 4], 20, 8)

@@ -11,6 +11,7 @@ from typing import Literal
 
 import pytest
 import torch
+from fake_gpu import answer, stand_in
 from recordings import small_config, write_nmnist
 
 import spikeloom
@@ -221,3 +222,46 @@ def test_layers_take_the_precision_of_the_settings(precision: Literal["fp32", "b
     assert ("bfloat16" in layer.explain()["route"]) == (precision == "bf16")
     layer(x)
     assert "bfloat16" not in layer.explain()["route"], "the caller's autocast is as it was"
+
+
+def test_a_run_on_a_gpu_that_is_not_there_leaves_nothing(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer(monkeypatch, built=False)
+    with pytest.raises(InputError, match="^--device cuda: expected a GPU that torch can use, got a build of torch wit"):
+        session.train(small_config(data, device="cuda"), tmp_path / "run", Report(io.StringIO()))
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_on_a_gpu_is_one_on_the_cpu(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All that is done for a GPU is done, and the CPU computes in its place: weights and metrics are the same."""
+    session.train(small_config(data), tmp_path / "cpu", Report(io.StringIO()))
+    with monkeypatch.context() as patch:
+        asked = stand_in(patch)
+        session.train(small_config(data, device="cuda:1"), tmp_path / "gpu", Report(io.StringIO()))
+        reads = asked.count("read")
+    # Two epochs of three batches to train on and one to validate, and two to test.
+    assert reads == 2 * (3 + 1) + 2
+    assert "pin" in asked
+    model = "model.safetensors"
+    assert (tmp_path / "gpu" / model).read_bytes() == (tmp_path / "cpu" / model).read_bytes()
+    lines = [without_speed(read(tmp_path / name / "metrics.jsonl")) for name in ("cpu", "gpu")]
+    assert lines[0] == lines[1]
+    assert 'device = "cuda:1"' in (tmp_path / "gpu" / "config.toml").read_text()
+
+
+def test_a_run_of_a_gpu_is_tested_and_loaded_where_there_is_none(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        stand_in(patch)
+        session.train(small_config(data, device="cuda"), run, Report(io.StringIO()))
+    answer(monkeypatch, refusal=RuntimeError("No CUDA GPUs are available"))
+    assert spikeloom.load(run).device == torch.device("cpu")
+    with pytest.raises(InputError, match=r'^device="cuda": expected a GPU .*, got none; .*, or take device="cpu"$'):
+        spikeloom.load(run, device="cuda")
+    with pytest.raises(InputError, match="^--device cuda: expected a GPU .*, got none; .*, or take --device cpu$"):
+        session.evaluate_run(run, None, "test", Report(io.StringIO()))
+    found = session.evaluate_run(run, None, "test", Report(io.StringIO()), device="cpu")
+    assert without_speed([found]) == without_speed(read(run / "metrics.jsonl")[-1:])

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from fake_gpu import read_by, stand_in
 from networks import batch, classifier
 from oracle import assert_close
 from torch import Tensor
@@ -165,3 +166,56 @@ def test_weights_that_overflow_in_a_forward_pass_are_named_with_their_step() -> 
         run.model.network[0].weight.fill_(3e38)
     with pytest.raises(InputError, match=r"^layer 1 \(LIF 60-70\): expected finite membranes.*; at epoch 1, step 3$"):
         run.step(spikes, labels, "epoch 1, step 3")
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"clip_norm": 0.01}, {"accumulate": 2}, {"time_chunk": 6}, {"tbptt": 6}, {"activity_penalty": 1.0}],
+)
+def test_a_step_reads_once(monkeypatch: pytest.MonkeyPatch, settings: dict[str, Any]) -> None:
+    """Of a GPU, for which the CPU stands in: one read brings what it has to tell, and no file of train asks besides."""
+    run, (spikes, labels) = trainer(classifier(max_activity=0.3, dropout=0.1), **settings), batch()
+    asked = stand_in(monkeypatch)
+    with read_by("train") as found:
+        for number in range(4):
+            run.step(spikes, labels, f"step {number}")
+            run.model.activity(spikes)
+    assert asked == ["read"] * 4
+    # What was read is here, and costs no wait.
+    allowed = {
+        "seen.py: numpy",
+        "seen.py: __int__",
+        "classifier.py: __float__",
+        "step.py: item",
+        "finite.py: __float__",
+    }
+    assert set(found) - {"reading.py: cpu"} <= allowed
+    assert found.count("step.py: item") == 4
+
+
+@pytest.mark.parametrize(("settings", "what"), [({}, "weight"), ({"clip_norm": 1.0}, "gradient by weight")])
+def test_late_reads_name_the_same_gradient(monkeypatch: pytest.MonkeyPatch, settings: Any, what: str) -> None:
+    stand_in(monkeypatch)
+    run, (spikes, labels) = trainer(classifier(), **settings), batch()
+    run.model.network[1].weight.register_hook(lambda gradient: gradient * math.nan)
+    message = rf"^layer 2 \(LIF 70-30\): {what}: expected finite numbers, got nan in .* at epoch 1, step 3; lower"
+    with pytest.raises(InputError, match=message):
+        run.step(spikes, labels, "epoch 1, step 3")
+
+
+def test_late_reads_name_a_loss_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_in(monkeypatch)
+    run, (spikes, labels) = trainer(classifier(), clip_norm=1.0), batch()
+    monkeypatch.setattr(run.model, "loss", lambda output, labels: output.sum() * math.inf)
+    with pytest.raises(InputError, match=r"^layer 3 \(LI 30-4\): loss: expected finite .* at epoch 1, step 3"):
+        run.step(spikes, labels, "epoch 1, step 3")
+
+
+def test_gradients_that_wait_at_the_end_are_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = stand_in(monkeypatch)
+    run, (spikes, labels) = trainer(classifier(), accumulate=2), batch()
+    run.model.network[1].weight.register_hook(lambda gradient: gradient * math.nan)
+    run.step(spikes, labels, "step 1")
+    with pytest.raises(InputError, match=r"^layer 2 .*: weight: expected finite numbers"):
+        run.finish("step 1")
+    assert asked == ["read"] * 2

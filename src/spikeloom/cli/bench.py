@@ -14,6 +14,7 @@ examples:
   spikeloom bench step --case nmnist
   spikeloom bench step --case shd --activity 0.01 --hidden-activity 0.05 --recurrent --threads 2
   spikeloom bench step --case dvs --json > step.json
+  spikeloom bench step --case nmnist --activity 0.01 --hidden-activity 0.01 --device cuda --batch 256
   spikeloom bench epoch fsdd --data DIR --samples 2000
   spikeloom bench loader --case shd
   spikeloom bench neurons --recurrent
@@ -40,6 +41,8 @@ def _add_step(kinds: "Commands") -> None:
         "--hidden-activity", metavar="H", type=float, default=0.015, help="of the hidden layers; default: 0.015"
     )
     parser.add_argument("--recurrent", action="store_true", help="hidden layers feed back to themselves")
+    parser.add_argument("--batch", metavar="B", type=int, help="samples of a step; default: the paper's 48")
+    parser.add_argument("--device", metavar="D", default="cpu", help="cpu, cuda, or cuda:N for GPU N; default: cpu")
     _finish(parser, _step)
 
 
@@ -86,9 +89,8 @@ def _finish(parser: argparse.ArgumentParser, command: Callable[[argparse.Namespa
 def _step(options: argparse.Namespace) -> int:
     from spikeloom import bench
 
-    return bench.run(
-        options.case, options.activity, options.hidden_activity, options.recurrent, options.threads, options.json
-    )
+    given = (options.case, options.activity, options.hidden_activity, options.recurrent, options.threads, options.json)
+    return bench.run(*given, device=options.device, batch=options.batch)
 
 
 def _epoch(options: argparse.Namespace) -> int:

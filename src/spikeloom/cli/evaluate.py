@@ -13,6 +13,7 @@ EXAMPLES = """\
 examples:
   spikeloom eval runs/digits-20250101-120000
   spikeloom eval runs/nmnist-20250101-120000 --data DIR --split validation
+  spikeloom eval runs/shd-20250101-120000 --device cpu                    of a run on a GPU, where there is none
 """
 
 
@@ -23,11 +24,12 @@ def add(commands: "Commands") -> None:
     parser.add_argument("run", metavar="RUN", type=Path, help="a run folder")
     parser.add_argument("--data", metavar="DIR", help="the folder of the recordings, if it has moved")
     parser.add_argument("--split", choices=("train", "validation", "test"), default="test", help="default: test")
+    parser.add_argument("--device", metavar="DEVICE", help="cpu, cuda or cuda:N; default: where it was trained")
     parser.set_defaults(command=_eval)
 
 
 def _eval(options: argparse.Namespace) -> int:
     from spikeloom.train import session
 
-    session.evaluate_run(options.run, options.data, options.split)
+    session.evaluate_run(options.run, options.data, options.split, device=options.device)
     return 0

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 def add(commands: "Commands") -> None:
     """Add the command."""
-    about = "say what this machine offers: versions, processor, vector width, threads, caches, kernels"
+    about = "say what this machine offers: versions, processor, vector width, threads, caches, GPUs, kernels"
     parser = commands.add_parser("info", help=about, description=about, **epilog("example:\n  spikeloom info\n"))
     parser.set_defaults(command=_info)
 

@@ -29,6 +29,7 @@ def add(commands: "Commands") -> None:
     parser.add_argument(
         "--neurons", metavar="N,N", help="whose membranes to show, in each hidden layer; default: telling ones"
     )
+    parser.add_argument("--device", metavar="DEVICE", help="cpu, cuda or cuda:N; default: where it was trained")
     parser.add_argument("--open", action="store_true", help="open the page in a browser")
     parser.set_defaults(command=_show)
 
@@ -37,7 +38,15 @@ def _show(options: argparse.Namespace) -> int:
     from spikeloom import show
 
     neurons = None if options.neurons is None else _numbers(options.neurons)
-    show.write(options.run, options.out, data=options.data, split=options.split, neurons=neurons, browse=options.open)
+    show.write(
+        options.run,
+        options.out,
+        data=options.data,
+        split=options.split,
+        neurons=neurons,
+        browse=options.open,
+        device=options.device,
+    )
     return 0
 
 

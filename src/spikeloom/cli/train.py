@@ -19,6 +19,7 @@ examples:
   spikeloom train fsdd --hold-out-speaker jackson
   spikeloom train nmnist --data DIR --set pool=true --set test_samples=300 --seed 1
   spikeloom train shd --tbptt 50 --set patience=10
+  spikeloom train shd --device cuda                                           on a GPU; see docs/gpu.md
   spikeloom train --run runs/mine --resume                                    go on with a run that was stopped
   spikeloom train runs/digits-20250101-120000/config.toml --run runs/again    repeat a run
 """
@@ -27,6 +28,7 @@ NAMED = {
     "data": ("path", "DIR", "the folder of the recordings (the setting path)"),
     "epochs": ("epochs", "N", "passes over the training samples"),
     "seed": ("seed", "N", "of weights, order, split and augmentation"),
+    "device": ("device", "DEVICE", "cpu, cuda or cuda:N; with --resume it may be another than the run began on"),
     "threads": ("threads", "N", "worker threads; all processors if not given"),
     "tbptt": ("tbptt", "STEPS", "truncate backpropagation through time after so many steps"),
     "hold-out-speaker": ("hold_out_speaker", "NAME", "test on this speaker, train on all others"),

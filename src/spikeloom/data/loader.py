@@ -6,6 +6,7 @@ from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import KW_ONLY, dataclass, field
+from functools import partial
 
 import numpy as np
 import torch
@@ -48,6 +49,8 @@ class Loader:
         denoise_ms: leave out events that had no neighbour within this time; 0: keep all.
         prefetch: how many batches are prepared ahead in a thread; 0 prepares each when it is asked for.
         drop_last: leave out the last batch of an epoch if it is smaller.
+        pin: whether batches come in page-locked memory, from where a GPU copies while it computes; that takes a torch
+            for CUDA, and a GPU.
 
     Attributes:
         epoch: the epoch that the next iteration runs; may be set, and goes up by one when an iteration ends without
@@ -73,6 +76,7 @@ class Loader:
     denoise_ms: float = 0.0
     prefetch: int = 2
     drop_last: bool = False
+    pin: bool = False
     epoch: int = field(default=0, init=False)
     skip: int = field(default=0, init=False)
     waited_s: float = field(default=0.0, init=False)
@@ -152,7 +156,9 @@ class Loader:
 
     def _ahead(self, store: Store, jobs: list[np.ndarray], changes: Changes | None) -> Batches:
         """Prepare batches in a thread, up to `prefetch` ahead; leaving in any way ends the thread."""
-        thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="spikeloom-loader")
+        # A thread begins on the first GPU: to pin memory there would start that one's part of CUDA beside another's.
+        begin = partial(torch.cuda.set_device, torch.cuda.current_device()) if self.pin else None
+        thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="spikeloom-loader", initializer=begin)
         ready: deque[Future[Batch]] = deque()
         try:
             for job in jobs:
@@ -172,6 +178,8 @@ class Loader:
             store.release()
             self._unreleased = 0
         batch = spikes, torch.from_numpy(self._labels[samples])
+        if self.pin:
+            batch = batch[0].pin_memory(), batch[1].pin_memory()
         self.busy_s += time.thread_time() - start
         return batch
 

@@ -6,14 +6,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from spikeloom import gpu
 from spikeloom.checks import InputError, require
 from spikeloom.data.loader import Loader
 from spikeloom.show import collect, page, traces
 from spikeloom.show.record import Record, read
 from spikeloom.show.summary import Subject
 from spikeloom.train import run as runs
+from spikeloom.train.budget import Budget
 from spikeloom.train.classifier import Classifier
-from spikeloom.train.config import Config
+from spikeloom.train.config import Config, TrainingSettings
 from spikeloom.train.datasets import loaders
 from spikeloom.train.report import Report
 from spikeloom.train.session import computing
@@ -33,6 +35,7 @@ def write(
     neurons: Sequence[int] | None = None,
     browse: bool = False,
     report: Report | None = None,
+    device: str | None = None,
 ) -> Path:
     """Write the report of a run: one HTML file that needs nothing else.
 
@@ -47,20 +50,25 @@ def write(
         neurons: whose membranes to show, in each hidden layer that has them; None: telling ones.
         browse: open the page in a browser.
         report: where progress goes; None: standard output.
+        device: where the network computes; None: where it was trained.
 
     Returns:
         The file.
 
     Raises:
-        InputError: no run, settings that cannot be read, a split or neurons that the run does not have, or a file that
-            cannot be written.
+        InputError: no run, settings that cannot be read, a split or neurons that the run does not have, a GPU that
+            cannot be used, or a file that cannot be written.
 
     Example:
         spikeloom.show.write("runs/digits-20250101-120000")
     """
     require(split in SPLITS, "split", "test or validation", split)
     folder, report = Path(run), report or Report()
-    subject = _subject(read(folder), split, data, None if neurons is None else tuple(neurons), report)
+    record = read(folder)
+    training = record.config.training
+    there = training if device is None else replace(training, device=device)
+    chosen = None if neurons is None else tuple(neurons)
+    subject = _subject(record, split, data, chosen, report, there)
     path = Path(out) if out is not None else folder / REPORT
     _save(path, page.render(subject))
     report.line(f"report     {path}, {path.stat().st_size / 1e6:.1f} MB")
@@ -75,10 +83,12 @@ def _subject(
     data: str | os.PathLike[str] | None,
     neurons: tuple[int, ...] | None,
     report: Report,
+    training: TrainingSettings,
 ) -> Subject:
     subject = Subject(record, split, data=None if data is None else Path(data), neurons=neurons)
+    place = gpu.usable(training.device)
     try:
-        model = runs.load(record.folder)
+        model = runs.load(record.folder, str(place))
     except InputError as error:
         return replace(subject, missing=f"There are no weights to look at, so there are no samples here. {error}")
     hidden = record.config.network.hidden
@@ -86,13 +96,13 @@ def _subject(
         traces.check_neurons(neurons, max(hidden, default=0))
     sizes = (model.binning.neurons, *hidden, model.classes)
     try:
-        batches = loaders(_config(record.config, data))
+        batches = loaders(_config(replace(record.config, training=training), data))
     except InputError as error:
         return replace(subject, sizes=sizes, missing=_without_data(error))
     loader = getattr(batches, split)
     require(loader is not None, "split", "test", split, "the run held nothing out (validation = 0)")
     try:
-        with computing(record.config.training), report.progress(split, len(loader)) as advance:
+        with computing(training), Budget(training), report.progress(split, len(loader)) as advance:
             survey = collect.survey(model, loader, advance)
     except InputError as error:
         return replace(subject, sizes=sizes, missing=_without_data(error))

@@ -12,7 +12,8 @@ from spikeloom.nn.losses import Output
 from spikeloom.show import operations
 from spikeloom.show.passes import Flow, flows
 from spikeloom.spikes import Spikes
-from spikeloom.train.classifier import Classifier, fixed_chance
+from spikeloom.train.chance import fixed_chance
+from spikeloom.train.classifier import Classifier
 
 Batches = Iterable[tuple[Spikes, Tensor]]
 
@@ -174,7 +175,7 @@ class Kept:
 def _in_order(model: Classifier, batches: Batches, advance: Callable[[], None]) -> Iterator[tuple[Spikes, Tensor]]:
     """The batches, long ones in parts, with the network at rest and chance fixed, as a test of it has them."""
     model.eval()
-    with fixed_chance():
+    with fixed_chance(model.device):
         for spikes, labels in batches:
             most = max(1, MOST_ROWS // spikes.steps)
             if spikes.batch <= most:

@@ -1,6 +1,7 @@
 """What a batch makes on its way through a network: the spikes that come to each layer and leave it."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -40,18 +41,27 @@ class Flow:
 
 @torch.no_grad()
 def flows(model: Classifier, spikes: Spikes) -> tuple[list[Flow], Output]:
-    """Run a batch through a network; returns its layers at work, and the output.
+    """Run a batch through a network, wherever that is; returns its layers at work, and the output, on the CPU.
 
     Args:
         model: at rest, as `model.eval()` leaves it.
         spikes: a batch.
     """
-    outputs, _ = model.network.layers(spikes)
-    found, x = [], spikes
+    x: Spikes = spikes if model.device.type == "cpu" else spikes.to(model.device)
+    outputs, _ = model.network.layers(x)
+    found, heard = [], spikes
     for place, (layer, out) in enumerate(zip(model.network, outputs, strict=True), start=1):
-        found.append(Flow(f"layer {place}", layer, x, out, _own(layer, x, out)))
-        x = out if isinstance(out, Spikes) else x
-    return found, outputs[-1]
+        own, left = _own(layer, x, out), _here(out)
+        found.append(Flow(f"layer {place}", layer, heard, left, left if own is out else _here(own)))
+        if isinstance(out, Spikes):
+            x, heard = out, left
+    return found, found[-1].out
+
+
+def _here(x: Any) -> Any:
+    """The same on the CPU; None of None."""
+    place = x.spike_count if isinstance(x, Spikes) else x
+    return x if place is None or place.device.type == "cpu" else x.to("cpu")
 
 
 def _own(layer: nn.Module, x: Spikes, out: Spikes | Tensor) -> Spikes | None:

@@ -47,18 +47,18 @@ def membranes(flow: Flow) -> Float[Tensor, "T N"]:
     assert isinstance(layer, Spiking)
     heard, _ = delayed(flow.x, None, steps=layer.delay)
     x = heard.dense() if isinstance(heard, Spikes) else heard
-    weight, bias = layer.weight_matrix(), None if layer.bias is None else layer.bias.detach()
+    weight, bias = layer.weight_matrix().cpu(), None if layer.bias is None else layer.bias.detach().cpu()
     settings: dict[str, Any] = {
         "neuron": layer.neuron,
-        "parameters": tuple(layer.value(name).expand(len(weight)) for name in layer.neuron.names),
-        "depth": (layer.second_threshold - layer.threshold).expand(len(weight)),
+        "parameters": tuple(layer.value(name).cpu().expand(len(weight)) for name in layer.neuron.names),
+        "depth": (layer.second_threshold - layer.threshold).cpu().expand(len(weight)),
         "surrogate": layer.surrogate,
     }
     if layer.recurrent_weight is None:
         _, _, margin, _ = reference.feedforward(x, weight, bias, **settings)
     else:
-        _, _, margin, _ = reference.recurrent(x, weight, layer.recurrent_matrix(), bias, **settings)
-    membrane: Tensor = margin[:, 0] + layer.threshold
+        _, _, margin, _ = reference.recurrent(x, weight, layer.recurrent_matrix().cpu(), bias, **settings)
+    membrane: Tensor = margin[:, 0] + layer.threshold.cpu()
     return membrane
 
 
@@ -75,8 +75,9 @@ def traces(flow: Flow, neurons: Sequence[int] | None = None) -> list[Trace]:
     assert own is not None
     membrane, spiked = membranes(flow), own.dense()[:, 0] != 0  # [T, N]
     size = own.neurons
-    chosen = _telling(membrane, spiked, layer.threshold) if neurons is None else [n for n in neurons if n < size]
-    high, low = layer.threshold.expand(size), layer.second_threshold.expand(size)
+    threshold = layer.threshold.cpu()
+    chosen = _telling(membrane, spiked, threshold) if neurons is None else [n for n in neurons if n < size]
+    high, low = threshold.expand(size), layer.second_threshold.cpu().expand(size)
     return [Trace(n, membrane[:, n].numpy(), spiked[:, n].numpy(), float(high[n]), float(low[n])) for n in chosen]
 
 

@@ -23,6 +23,8 @@ from torch import Tensor
 from spikeloom.nn import States
 from spikeloom.nn.losses import Output
 from spikeloom.spikes import Spikes
+from spikeloom.train import chance
+from spikeloom.train.chance import Chance
 from spikeloom.train.classifier import Classifier
 from spikeloom.train.config import TrainingSettings
 from spikeloom.train.goal import Goal
@@ -85,27 +87,28 @@ def at_once(goal: Goal, spikes: Spikes) -> tuple[Tensor, Output]:
 def exact(goal: Goal, spikes: Spikes, chunk: int) -> tuple[Tensor, Output]:
     """The whole gradient, in chunks; see `backward`."""
     output, counts, borders = _first_pass(goal, spikes, chunk)
-    after = torch.get_rng_state()
+    after, device = chance.take(goal.model.device), goal.model.device
     loss, d_output, d_counts = _gradients_by_outputs(goal, output, counts)
     d_state: list[Tensor | None] = []
     for part, (random, border) in reversed(list(zip(_parts(spikes.steps, chunk), borders, strict=True))):
-        torch.set_rng_state(random)
+        chance.give_back(random, device)
         start = None if border is None else _leaves(border)
         layers, end = goal.model.network.layers(spikes[part], start)
         own = [_dense(layers[-1]), *goal.counts(layers)], [d_output[part], *d_counts]
         later = (_tensors(end), d_state) if d_state else ([], [])
         _backward([*own[0], *later[0]], [*own[1], *later[1]])
         d_state = [] if start is None else [tensor.grad for tensor in _tensors(start)]
-    torch.set_rng_state(after)
+    chance.give_back(after, device)
     return loss, output
 
 
 def truncated(goal: Goal, spikes: Spikes, chunk: int) -> tuple[Tensor, Output]:
     """The gradient cut at the chunks' borders, of any loss; see `backward`."""
-    random = torch.get_rng_state()
+    random = chance.take(goal.model.device)
     output, counts, _ = _first_pass(goal, spikes, chunk, keep_borders=False)
     loss, d_output, d_counts = _gradients_by_outputs(goal, output, counts)
-    torch.set_rng_state(random)  # the second pass draws what the first one drew, and ends where it ended
+    # The second pass draws what the first one drew, and ends where it ended.
+    chance.give_back(random, goal.model.device)
     state = None
     for part in _parts(spikes.steps, chunk):
         layers, end = goal.model.network.layers(spikes[part], state)
@@ -129,7 +132,7 @@ def truncated_at_once(goal: Goal, spikes: Spikes, chunk: int) -> tuple[Tensor, O
     return total, torch.cat(kept)
 
 
-Border = tuple[Tensor, States | None]
+Border = tuple[Chance, States | None]
 """Where a chunk begins: the state of torch's random numbers, and the layers' states."""
 
 
@@ -142,7 +145,7 @@ def _first_pass(
     kept, counts, borders = list[Tensor](), list[Tensor](), list[Border]()
     for part in _parts(spikes.steps, chunk):
         if keep_borders:
-            borders.append((torch.get_rng_state(), state))
+            borders.append((chance.take(goal.model.device), state))
         layers, state = goal.model.layers(spikes[part], state)
         kept.append(_dense(layers[-1]))
         here = goal.counts(layers)

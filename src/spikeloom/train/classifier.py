@@ -1,7 +1,6 @@
 """A network together with how it is fed and how its output is read."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, overload
 
@@ -18,8 +17,10 @@ from spikeloom.nn import LI, Sequential, Spiking, States
 from spikeloom.nn.losses import OBJECTIVES, Output
 from spikeloom.spikes import Spikes
 from spikeloom.surrogates import from_spec
+from spikeloom.train import reading
+from spikeloom.train.chance import fixed_chance
 from spikeloom.train.config import NetworkSettings
-from spikeloom.train.seen import Seen, added
+from spikeloom.train.seen import Seen, Unread, added
 
 
 class Classifier(nn.Module):
@@ -34,12 +35,21 @@ class Classifier(nn.Module):
         InputError: a setting that a layer refuses.
     """
 
+    heard: float | None = None
+    """The input's activity in the last batch, from 0 to 1, if that was read from a GPU."""
+
     def __init__(self, settings: NetworkSettings, binning: Binning, classes: int) -> None:
         super().__init__()
         self.settings, self.binning, self.classes = settings, binning, classes
         self.network = Sequential(*_layers(settings, binning, classes))
         self.objective = OBJECTIVES[settings.loss]
         self.seen: dict[str, Seen] = {}
+        self._unread: dict[str, Unread] = {}
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network is."""
+        return next(self.network.parameters()).device
 
     def forward(self, spikes: Spikes) -> Output:
         """The output for spikes of `binning.steps` steps, from states of zero."""
@@ -49,19 +59,48 @@ class Classifier(nn.Module):
     def layers(self, spikes: Spikes, state: States | None = None) -> tuple[list[Spikes | Tensor], States]:
         """Every layer's output, and the states after the last step; what the layers did goes into `seen`.
 
+        On a GPU it gets there when it is read: see `read`.
+
         Args:
             spikes: a batch, or what follows on `state`.
             state: what an earlier call returned, whose batch goes on; None for a new batch, from states of zero.
         """
         outputs, after = self.network.layers(spikes, state)
-        layers = zip(self._spiking_layers(), outputs, strict=False)
-        now = {name: Seen.of(out, layer.dropped) for (name, layer), out in layers if isinstance(out, Spikes)}
-        self.seen = now if state is None else added(self.seen, now)
+        seen, unread = dict[str, Seen](), dict[str, Unread]()
+        for (name, layer), out in zip(self._spiking_layers(), outputs, strict=False):
+            if isinstance(out, Spikes) and reading.is_late(out.spike_count.device):
+                unread[name] = Unread.of(out, layer._dropped if layer.limit else 0)
+            elif isinstance(out, Spikes):
+                seen[name] = Seen.of(out, layer.dropped)
+        self.seen = seen if state is None else added(self.seen, seen)
+        self._unread = unread if state is None else added(self._unread, unread)
         return outputs, after
+
+    def read(self, spikes: Spikes, *numbers: Tensor) -> list[Tensor]:
+        """Bring numbers of a step to the CPU, and with them what the layers did in it: a GPU is waited for once.
+
+        On the CPU both are there already.
+
+        Args:
+            spikes: the batch.
+            numbers: at least one.
+        """
+        if not reading.is_late(numbers[0].device):
+            self.heard = None
+            return list(numbers)
+        on_gpu = [tensor for unread in self._unread.values() for tensor in unread.tensors()]
+        heard, *here = reading.together([spikes.spike_count.sum(), *numbers, *on_gpu])
+        rest = iter(here[len(numbers) :])
+        self.seen = {name: unread.read(rest) for name, unread in self._unread.items()}
+        self.heard = float(heard) / max(1, spikes.steps * spikes.batch * spikes.neurons)
+        return here[: len(numbers)]
 
     def activity(self, spikes: Spikes) -> dict[str, float]:
         """By layer, the fraction of neurons and steps that spiked in the last batch, which was `spikes`."""
-        return {"input": spikes.activity} | {name: seen.activity for name, seen in self.seen.items()}
+        return self._input_activity(spikes) | {name: seen.activity for name, seen in self.seen.items()}
+
+    def _input_activity(self, spikes: Spikes) -> dict[str, float]:
+        return {"input": spikes.activity if self.heard is None else self.heard}
 
     @property
     def hidden_seen(self) -> dict[str, Seen]:
@@ -99,23 +138,36 @@ class Classifier(nn.Module):
         """
         if isinstance(events, Events):
             return self.predict([events])[0]
-        with fixed_chance():
-            return [int(label) for label in self.objective.classes(self(encode(events, self.binning)))]
+        with fixed_chance(self.device):
+            output = self(encode(events, self.binning).to(self.device))
+            return [int(label) for label in self.objective.classes(output).tolist()]
 
     def loss(self, output: Output, labels: Int[Tensor, "B"]) -> Tensor:
-        """The loss of a batch, a scalar."""
-        return self.objective.loss(output, labels)
+        """The loss of a batch, a scalar.
+
+        Args:
+            output: of the network.
+            labels: `[B]`, beside it or on the CPU.
+
+        Raises:
+            InputError: labels that do not fit.
+        """
+        return self.objective.loss(output, _beside(output, labels))
 
     def _spiking_layers(self) -> list[tuple[str, Spiking]]:
         return [(f"layer {i}", layer) for i, layer in enumerate(self.network, start=1) if isinstance(layer, Spiking)]
 
 
-@contextmanager
-def fixed_chance() -> Iterator[None]:
-    """While open, random numbers are the same each time: a cap on activity drops the same ids from the same spikes."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        yield
+def _beside(output: Output, labels: Tensor) -> Tensor:
+    """Labels where the output is, brought there without a wait; those on a GPU nobody could check without one."""
+    device = output.spike_count.device if isinstance(output, Spikes) else output.device
+    if labels.device == device:
+        return labels
+    classes = output.neurons if isinstance(output, Spikes) else output.shape[2]
+    if labels.is_cpu and len(labels):
+        low, high = int(labels.min()), int(labels.max())
+        require(low >= 0 and high < classes, "labels", f"classes from 0 to {classes - 1}", f"{low} to {high}")
+    return labels.to(device, non_blocking=True)
 
 
 def _layers(settings: NetworkSettings, binning: Binning, classes: int) -> list[nn.Module]:

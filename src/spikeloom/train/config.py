@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from spikeloom.checks import require
+from spikeloom.gpu import check_form
 from spikeloom.neurons import absolute
 
 
@@ -198,6 +199,7 @@ class TrainingSettings:
         checkpoint_minutes: a checkpoint comes at the end of an epoch, and whenever so many minutes have passed.
         tensorboard: write the metrics for TensorBoard too.
         seed: of weights, order, split, augmentation and dropout.
+        device: where the network computes: "cpu", "cuda" or "cuda:N", N a GPU's number. A run may go on elsewhere.
         threads: worker threads; none: as many as torch takes.
         precision: of the weights that products and gathers read, and of dense products; states, sums, gradients and the
             weights that are trained are fp32 either way.
@@ -222,6 +224,7 @@ class TrainingSettings:
     checkpoint_minutes: float = 5.0
     tensorboard: bool = False
     seed: int = 0
+    device: str = "cpu"
     threads: int | None = None
     precision: Literal["fp32", "bf16"] = "fp32"
 
@@ -244,6 +247,7 @@ class TrainingSettings:
         require(not both, "tbptt", "tbptt or time_chunk", "both", "set time_chunk=none: tbptt bounds memory too")
         require(self.checkpoint_minutes > 0, "checkpoint_minutes", "minutes above 0", self.checkpoint_minutes)
         require(0 <= self.seed < 2**63, "seed", "an integer from 0 to 2^63 - 1", self.seed)
+        check_form(self.device)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import torch
+
 from spikeloom.checks import require
 from spikeloom.data import catalogue
 from spikeloom.data.augment import Affine, Augmentation, ChannelShift, EventDrop, Flip, Jitter, TimeJitter, TimeSkew
@@ -11,7 +13,7 @@ from spikeloom.data.loader import Loader
 from spikeloom.data.split import by_fold, by_speaker, random_split
 from spikeloom.data.subset import Subset
 from spikeloom.data.voices import in_voices
-from spikeloom.train.config import Config, DataSettings
+from spikeloom.train.config import Config, DataSettings, TrainingSettings
 
 
 @dataclass(frozen=True)
@@ -38,12 +40,12 @@ def loaders(config: Config) -> Loaders:
     Raises:
         InputError: data that are not there or cannot be used, or more samples asked for than there are.
     """
-    data, seed = config.data, config.training.seed
-    found = parts(data, seed)
+    data, training = config.data, config.training
+    found = parts(data, training.seed)
     return Loaders(
-        _loader(in_voices(found.train, data.voices), data, seed, augment=augmentations(data)),
-        None if found.validation is None else _loader(found.validation, data, seed),
-        _loader(found.test, data, seed),
+        _loader(in_voices(found.train, data.voices), data, training, augment=augmentations(data)),
+        None if found.validation is None else _loader(found.validation, data, training),
+        _loader(found.test, data, training),
     )
 
 
@@ -136,15 +138,18 @@ def augmentations(data: DataSettings) -> list[Augmentation]:
     return [make() for amount, make in wanted if amount > 0]
 
 
-def _loader(dataset: Dataset, data: DataSettings, seed: int, augment: Sequence[Augmentation] | None = None) -> Loader:
+def _loader(
+    dataset: Dataset, data: DataSettings, training: TrainingSettings, augment: Sequence[Augmentation] | None = None
+) -> Loader:
     return Loader(
         dataset,
         batch_size=data.batch_size,
         dt_ms=data.dt_ms,
         steps=data.steps,
         shuffle=augment is not None,
-        seed=seed,
+        seed=training.seed,
         augment=augment or None,
         crop=None if data.crop is None else (data.crop, data.crop),
         denoise_ms=data.denoise_ms,
+        pin=torch.device(training.device).type == "cuda",
     )

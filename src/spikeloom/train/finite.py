@@ -1,7 +1,9 @@
 """Finding what is not a number, at the step where it arises."""
 
-from collections.abc import Iterable, Iterator
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -33,6 +35,58 @@ def check(named: Iterable[tuple[str, Tensor]], at: str, remedy: str = "lower lea
             bad = values[~torch.isfinite(values)]
             got = f"{bad[0].item()} in {bad.numel()} of {values.numel()} at {at}"
             raise InputError(f"{name}: expected finite numbers, got {got}; {remedy}")
+
+
+class Watch:
+    """Checks the numbers of a step: on the CPU at once, on a GPU with the read at the step's end.
+
+    Args:
+        late: whether checks wait for `judge`.
+    """
+
+    def __init__(self, *, late: bool = False) -> None:
+        self.late = late
+        self._waiting: list[tuple[list[Tensor], Callable[[], None]]] = []
+
+    @torch.no_grad()
+    def check(self, named: Iterable[tuple[str, Tensor]], at: str, by: Tensor | None = None) -> None:
+        """Raise if one of these tensors holds a number that is not finite, as `check` does, now or in `judge`.
+
+        Args:
+            named: as in `check`.
+            at: likewise.
+            by: a number that is not finite if one of theirs is not; None: one is made of each tensor.
+
+        Raises:
+            InputError: naming the first such tensor.
+        """
+        if not self.late:
+            check(named, at)
+            return
+        named = list(named)
+        telling = list(torch._foreach_norm([values.detach() for _, values in named])) if by is None else [by.detach()]
+        self._waiting.append((telling, partial(check, named, at)))
+
+    def numbers(self) -> list[Tensor]:
+        """What `judge` has to be given the values of; nothing where no check waits."""
+        return [number for telling, _ in self._waiting for number in telling]
+
+    def judge(self, numbers: Sequence[Tensor]) -> None:
+        """Look closely, in the order of the checks, where a number is not finite; no check waits any more.
+
+        Args:
+            numbers: those of `numbers`, on the CPU.
+
+        Raises:
+            InputError: naming the first tensor with a number that is not finite.
+        """
+        waiting, self._waiting = self._waiting, []
+        rest = iter(numbers)
+        for telling, look in waiting:
+            # A norm of huge numbers may overflow: then a closer look finds nothing.
+            values = [float(next(rest)) for _ in telling]
+            if not all(map(math.isfinite, values)):
+                look()
 
 
 def parameters(network: Sequential) -> Iterable[tuple[str, Tensor]]:

@@ -7,24 +7,26 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
-import torch
 from torch import Tensor, nn
 
+from spikeloom import gpu
 from spikeloom.checks import InputError, require
 from spikeloom.data.loader import Loader
 from spikeloom.nn import Sequential, init
 from spikeloom.nn.losses import OBJECTIVES
-from spikeloom.train import checkpoint, logs, memory
+from spikeloom.train import chance, checkpoint, logs
+from spikeloom.train.budget import Budget
 from spikeloom.train.checkpoint import Checkpoint
 from spikeloom.train.config import TrainingSettings
 from spikeloom.train.foreign import Foreign, batch_of
 from spikeloom.train.interrupt import Stopped
 from spikeloom.train.keepers import FitFolder, Memory
-from spikeloom.train.loop import Batches, Loop, trainer_for
+from spikeloom.train.loop import Loop, trainer_for
 from spikeloom.train.metrics import Metrics
 from spikeloom.train.report import Report
 from spikeloom.train.session import computing
 from spikeloom.train.settings import nearest
+from spikeloom.train.transfer import Batches
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,8 @@ def fit(
 
     Args:
         net: a `spikeloom.nn.Sequential`, or any module that returns `(output, state)`, the output `Spikes` or a tensor
-            `[T, B, C]`. It starts from the weights it has, unless `initial_activity` is given.
+            `[T, B, C]`. It starts from the weights it has, unless `initial_activity` is given. It is moved to `device`
+            where that is given, and trained where it is where not.
         loader: a `spikeloom.data.loader.Loader`, or anything with a length that yields `(x, labels)` anew for each
             epoch: x are `Spikes` or a tensor `[T, B, N]`, labels integers `[B]`.
         validation: the same, to choose the best epoch by; None for none.
@@ -82,13 +85,14 @@ def fit(
         run: a folder for metrics, weights and checkpoints, which must not exist; None leaves no files.
         resume: go on with the training in `run`; begin it, if there is none. For a `Loader` alone.
         report: where progress goes; None: standard output.
-        settings: further fields of `spikeloom.train.config.TrainingSettings`, such as `patience=5`.
+        settings: further fields of `spikeloom.train.config.TrainingSettings`, such as `patience=5` or `device="cuda"`.
 
     Returns:
         The metrics of all epochs.
 
     Raises:
-        InputError: a setting, network, loader or folder that cannot be used, or numbers that are not finite.
+        InputError: a setting, network, loader, folder or GPU that cannot be used, too little memory, or numbers that
+            are not finite.
 
     Example:
         >>> import torch
@@ -103,24 +107,26 @@ def fit(
         2
     """
     # A network that comes with weights keeps them.
-    training = _settings({"initial_activity": None, "epochs": epochs, "learning_rate": learning_rate, **settings})
+    own = {"initial_activity": None, "epochs": epochs, "learning_rate": learning_rate, "device": _place_of(net)}
+    training = _settings({**own, **settings})
     require(loss in OBJECTIVES, "loss", "a known name", loss, nearest(str(loss), OBJECTIVES))
     model = Foreign(net, loss, training)
     _require_batches("loader", loader)
     if validation is not None:
         _require_batches("validation", validation)
     _require_possible(training, loader, validation, run, resume)
+    device = gpu.usable(training.device, gpu.ARGUMENT)
+    model.to(device)
     report, known = report or Report(), {"loss": loss, "training": asdict(training)}
-    with computing(training), torch.random.fork_rng(devices=[]):
-        torch.manual_seed(training.seed)
+    with computing(training), chance.seeded(training.seed, device), Budget(training) as budget:
         if run is None:
-            return _run(model, training, _adapted(loader), _adapted(validation), Memory(), report, None)
+            return _run(model, training, _adapted(loader), _adapted(validation), Memory(), report, None, budget)
         with _opened(Path(run), known, resume, report) as folder:
             found, wrong = checkpoint.newest(folder.folder)
             for line in wrong:
                 report.line(line)
             folder.rewind(found)
-            return _run(model, training, _adapted(loader), _adapted(validation), folder, report, found)
+            return _run(model, training, _adapted(loader), _adapted(validation), folder, report, found, budget)
 
 
 def _run(
@@ -131,6 +137,7 @@ def _run(
     keeper: Memory | FitFolder,
     report: Report,
     found: Checkpoint | None,
+    budget: Budget,
 ) -> History:
     if isinstance(keeper, FitFolder) and training.tensorboard:
         keeper.show_on_tensorboard()
@@ -139,10 +146,11 @@ def _run(
         loop.go_on_from(found)
         report.line(f"going on from {found.folder}")
     elif training.initial_activity is not None:
-        init.scale_to_activity_(model.network, next(iter(train))[0], training.initial_activity)
+        first = next(iter(train))[0].to(model.device)
+        init.scale_to_activity_(model.network, first, training.initial_activity)
     # A loader of another make may cost much to begin, or never give its first batch again.
     if isinstance(train, Loader) and isinstance(model.net, Sequential) and not loop.finished:
-        memory.check(model, next(iter(train))[0], training)
+        budget.check(model, next(iter(train))[0].to(model.device))
     try:
         best = loop.run()
     except Stopped:
@@ -161,6 +169,8 @@ def _opened(folder: Path, known: Mapping[str, Any], resume: bool, report: Report
     try:
         before = _known(folder / FitFolder.SETTINGS)
         for name, new in {**known["training"], "loss": known["loss"]}.items():
+            if name == "device":  # a training may go on elsewhere
+                continue
             remedy = "go on with the same settings"
             require(before.get(name) == new, name, f"{before.get(name)}, as {folder} has it", new, remedy)
     except BaseException:
@@ -178,6 +188,12 @@ def _known(file: Path) -> dict[str, Any]:
         remedy = "choose another folder, or put the file back"
         got = f"{type(error).__name__} ({error})"
         raise InputError(f"{file}: expected the settings of a training, got {got}; {remedy}") from error
+
+
+def _place_of(net: Any) -> str:
+    """Where a network is; what is no network, or has no weights, is refused later."""
+    weight = next(net.parameters(), None) if isinstance(net, nn.Module) else None
+    return "cpu" if weight is None else str(weight.device)
 
 
 def _settings(given: Mapping[str, Any]) -> TrainingSettings:

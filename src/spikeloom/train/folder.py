@@ -68,7 +68,7 @@ class RunFolder:
         Raises:
             InputError: it cannot be written.
         """
-        weights = {name: value.detach().contiguous() for name, value in network.state_dict().items()}
+        weights = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
         content = safetensors.torch.save(weights, metadata)
         with self._writing("weights"):
             files.replace(self.folder / MODEL, content)

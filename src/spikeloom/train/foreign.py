@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from spikeloom.checks import InputError, require
@@ -41,7 +41,7 @@ class Foreign(Classifier):
         nn.Module.__init__(self)
         require(isinstance(net, nn.Module), "net", "a torch.nn.Module", type(net).__name__)
         require(any(p.requires_grad for p in net.parameters()), "net", "weights to train", "none")
-        self.net, self.objective, self.seen = net, OBJECTIVES[loss], {}
+        self.net, self.objective, self.seen, self._unread = net, OBJECTIVES[loss], {}, {}
         if isinstance(net, Sequential):
             self.network = net
             *hidden, self.classes = (layer.out_features for layer in net)
@@ -63,8 +63,9 @@ class Foreign(Classifier):
         """By layer, the fraction of neurons and steps that spiked in the last batch, which was `spikes`."""
         if isinstance(self.net, Sequential):
             return super().activity(spikes)
+        # Each of these waits for a GPU; what such a network is made of is its own affair.
         spiking = [(name, layer) for name, layer in self.net.named_modules() if isinstance(layer, Spiking)]
-        return {"input": spikes.activity} | {name or "layer": layer.last_activity for name, layer in spiking}
+        return self._input_activity(spikes) | {name or "layer": layer.last_activity for name, layer in spiking}
 
 
 class _Whole:
@@ -115,9 +116,27 @@ class Dense:
         return self.values.shape[1]
 
     @property
+    def neurons(self) -> int:
+        """N."""
+        return self.values.shape[2]
+
+    @property
+    def spike_count(self) -> Int[Tensor, "R"]:
+        """How many numbers of each step of each sample are not zero."""
+        return (self.values != 0).sum(2).T.flatten()
+
+    @property
     def activity(self) -> float:
         """The fraction of all numbers that are not zero."""
         return float((self.values != 0).float().mean())
+
+    def to(self, device: torch.device, *, non_blocking: bool = False) -> "Dense":
+        """The same numbers on another device."""
+        return Dense(self.values.to(device, non_blocking=non_blocking))
+
+    def pin_memory(self) -> "Dense":
+        """The same numbers in page-locked memory, from where a GPU copies while it computes."""
+        return Dense(self.values.pin_memory())
 
     def __getitem__(self, part: slice) -> Tensor:
         return self.values[part]

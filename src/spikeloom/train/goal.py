@@ -1,16 +1,16 @@
 """What the gradients of a batch lower: the objective, and the penalty on activity."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from spikeloom.nn.losses import Output
 from spikeloom.spikes import Spikes
-from spikeloom.train import finite
 from spikeloom.train.classifier import Classifier
 from spikeloom.train.config import TrainingSettings
+from spikeloom.train.finite import Watch
 from spikeloom.train.penalties import neuron_counts, on_activity
 
 
@@ -20,10 +20,11 @@ class Goal:
 
     Args:
         model: whose objective it is.
-        labels: `[B]`.
+        labels: `[B]`, on the device of the model or on the CPU.
         settings: of the penalty.
         rows: steps times samples of the whole batch.
         at: where this is, as in "epoch 1, step 3".
+        watch: what the objective is checked by.
     """
 
     model: Classifier
@@ -31,6 +32,7 @@ class Goal:
     settings: TrainingSettings
     rows: int
     at: str
+    watch: Watch = field(default_factory=Watch)
 
     @property
     def penalised(self) -> bool:
@@ -49,11 +51,11 @@ class Goal:
         """The objective.
 
         Raises:
-            InputError: it is not finite.
+            InputError: it is not finite; of a late watch only when that judges.
         """
         loss = self.model.loss(output, self.labels)
         # Spikes are 0 or 1 whatever the weights, so a loss that is not finite began in the last layer.
-        finite.check([(f"{self.model.network[-1].label}: loss", loss)], self.at)
+        self.watch.check([(f"{self.model.network[-1].label}: loss", loss)], self.at)
         return loss
 
     def penalty(self, counts: Sequence[Float[Tensor, "N"]]) -> Float[Tensor, ""] | float:

@@ -31,8 +31,9 @@ class Memory:
         return list(self._metrics)
 
     def save(self, model: Classifier) -> None:
-        """Keep a copy of the weights."""
-        self._weights = {name: value.detach().clone() for name, value in model.network.state_dict().items()}
+        """Keep a copy of the weights, on the CPU."""
+        weights = model.network.state_dict()
+        self._weights = {name: value.detach().to("cpu", copy=True) for name, value in weights.items()}
 
     def weights(self) -> dict[str, Tensor] | None:
         """The weights that were saved last; None if none were."""

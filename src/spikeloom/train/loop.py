@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Protocol
 
@@ -15,10 +15,10 @@ from spikeloom.neurons import equations
 from spikeloom.nn.blocked import Blocked
 from spikeloom.ops.arrays import width
 from spikeloom.optim import AdamW
-from spikeloom.spikes import Spikes
-from spikeloom.train import chunks, finite, guards, schedule, snapshot
+from spikeloom.train import chunks, finite, guards, reading, schedule, snapshot, transfer
+from spikeloom.train.chance import fixed_chance
 from spikeloom.train.checkpoint import Checkpoint
-from spikeloom.train.classifier import Classifier, fixed_chance
+from spikeloom.train.classifier import Classifier
 from spikeloom.train.config import TrainingSettings
 from spikeloom.train.guards import Condition
 from spikeloom.train.interrupt import Interrupt, Stopped
@@ -26,13 +26,7 @@ from spikeloom.train.metrics import Metrics, Tally
 from spikeloom.train.report import Report
 from spikeloom.train.seen import Seen
 from spikeloom.train.step import Trainer
-
-
-class Batches(Protocol):
-    """What yields batches of samples and labels anew for each epoch."""
-
-    def __iter__(self) -> Iterator[tuple[Spikes, Tensor]]: ...
-    def __len__(self) -> int: ...
+from spikeloom.train.transfer import Batches
 
 
 class Keeper(Protocol):
@@ -154,7 +148,7 @@ class Loop:
             "seen": {layer: {"rows": of.rows, "dropped": of.dropped} for layer, of in seen.items()},
             "strides": strides,
             "batches": len(self.train),
-            "machine": _machine(),
+            "machine": _machine(self.trainer.model.device),
             "neurons": _neurons(self.trainer.model),
         }
 
@@ -173,8 +167,9 @@ class Loop:
         snapshot.give_back(trainer.model.network, trainer.optimizer, found.tensors, state["strides"])
         for name, value in state["trainer"].items():
             setattr(trainer, name, value)
-        for name, now in _machine().items():
-            before = state["machine"][name]
+        for name, now in _machine(trainer.model.device).items():
+            # Of a run that began elsewhere, only that is of interest.
+            before = state["machine"].get(name, now)
             if before != now:
                 self.report.line(f"{name} is {now}, was {before}: results agree within rounding, not to the bit")
         for layer, rest in state["seen"].items():
@@ -190,8 +185,9 @@ class Loop:
         tally = done.tally = done.tally or Tally()
         if isinstance(self.train, Loader):
             self.train.epoch, self.train.skip = done.first + done.epoch - 1, done.batch
+        batches = transfer.to_device(self.train, model.device)
         with self.report.progress(f"epoch {done.epoch}", len(self.train), done.batch) as advance:
-            for spikes, labels in tally.timed(self.train):
+            for spikes, labels in tally.timed(batches):
                 at = f"epoch {done.epoch}, step {done.batch + 1}"
                 loss, classes = self.trainer.step(spikes, labels, at)
                 tally.add(loss, classes, labels, model.activity(spikes))
@@ -282,23 +278,28 @@ def evaluate(
     Raises:
         InputError: numbers that are not finite, naming the layer, the epoch and the split.
     """
-    tally, at = Tally(), f"epoch {epoch}, {split}"
+    tally, at, device = Tally(), f"epoch {epoch}, {split}", model.device
     model.eval()
-    with fixed_chance(), report.progress(split, len(loader)) as advance:
-        for spikes, labels in tally.timed(loader):
+    with fixed_chance(device), report.progress(split, len(loader)) as advance:
+        for spikes, labels in tally.timed(transfer.to_device(loader, device)):
+            watch = finite.Watch(late=reading.is_late(device))
             with finite.at(at):
                 output = chunks.outputs(model, spikes, chunk)
                 loss = model.loss(output, labels)
-                finite.check([(f"{model.network[-1].label}: loss", loss)], at)
-            tally.add(loss.item(), model.objective.classes(output), labels, model.activity(spikes))
+                watch.check([(f"{model.network[-1].label}: loss", loss)], at)
+            loss, classes, *numbers = model.read(spikes, loss, model.objective.classes(output), *watch.numbers())
+            watch.judge(numbers)
+            tally.add(loss.item(), classes, labels, model.activity(spikes))
             advance()
             after_each()
     return tally.metrics(epoch, split)
 
 
-def _machine() -> dict[str, str]:
+def _machine(device: torch.device) -> dict[str, str]:
     """What the bits of results depend on, beside settings and data."""
-    return {"vector width": f"{width().lanes} lanes", "torch": torch.__version__}
+    if device.type == "cpu":
+        return {"device": "the CPU", "vector width": f"{width().lanes} lanes", "torch": torch.__version__}
+    return {"device": torch.cuda.get_device_name(device), "torch": torch.__version__}
 
 
 def _neurons(model: nn.Module) -> list[str]:

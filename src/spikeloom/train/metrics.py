@@ -80,7 +80,7 @@ class Tally:
         self._started = time.perf_counter() - self.seconds
 
     def add(self, loss: float, classes: Int[Tensor, "B"], labels: Int[Tensor, "B"], activity: dict[str, float]) -> None:
-        """Take in a batch: its mean loss, the classes found and wanted, and the activity of its layers."""
+        """Take in a batch: its mean loss, the classes found and wanted, on the CPU, and the activity of its layers."""
         batch = len(labels)
         self.samples += batch
         self.loss += batch * loss

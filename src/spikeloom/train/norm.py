@@ -1,7 +1,7 @@
-"""The norm of all gradients, the same bits on any number of threads."""
+"""The norm of all gradients; on the CPU the same bits on any number of threads."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import torch
@@ -24,3 +24,14 @@ def gradient_norm(gradients: Iterable[Tensor]) -> float:
         norms = torch.linalg.vector_norm(rows, dim=-1).numpy()
         squares += float(np.square(norms, dtype=np.float64).sum())
     return math.sqrt(squares)
+
+
+@torch.no_grad()
+def late_norm(gradients: Sequence[Tensor]) -> Tensor:
+    """The same as a number that stays where the gradients are, a GPU: nothing waits for it.
+
+    Args:
+        gradients: of any shapes, at least one.
+    """
+    norm: Tensor = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(list(gradients))))
+    return norm

@@ -10,7 +10,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from spikeloom import plots
+from spikeloom import gpu, plots
 from spikeloom.checks import InputError, require
 from spikeloom.data.binning import Binning
 from spikeloom.data.events import Sensor
@@ -56,7 +56,7 @@ class Run(RunFolder):
         Raises:
             InputError: no such folder, settings that cannot be used, or another process that writes to it.
         """
-        config = settings.from_toml(_existing(folder) / CONFIG)
+        config = settings.from_toml(existing(folder) / CONFIG)
         return cls(folder, config, Lock(folder / CONFIG, folder))
 
     def save(self, model: Classifier) -> None:
@@ -66,7 +66,7 @@ class Run(RunFolder):
 
     def draw(self, model: Classifier, spikes: Spikes, label: int) -> None:
         """Draw the raster of a batch's first sample."""
-        layers = model.spikes_of_layers(spikes)
+        layers = {name: x.to("cpu") for name, x in model.spikes_of_layers(spikes.to(model.device)).items()}
         title = f"{self.config.recipe}: a sample of class {label}"
         plots.raster(layers, self.folder / RASTER, dt_ms=self.config.data.dt_ms, title=title)
 
@@ -98,26 +98,30 @@ def classifier(config: Config, sensor: Sensor, classes: int) -> Classifier:
     return Classifier(config.network, Binning(sensor, data.dt_ms, data.steps, crop), classes)
 
 
-def load(folder: str | os.PathLike[str]) -> Classifier:
+def load(folder: str | os.PathLike[str], device: str = "cpu") -> Classifier:
     """The trained network of a run.
 
     Args:
         folder: the run's.
+        device: where to: "cpu", "cuda" or "cuda:N", wherever it was trained.
 
     Returns:
         A network with `predict(events)`; its layers are in `.network`.
 
     Raises:
-        InputError: no such folder, a file of it missing or broken, or weights of another network.
+        InputError: no such folder, a file of it missing or broken, weights of another network, or a GPU that cannot be
+            used.
 
     Example:
         net = spikeloom.load("runs/digits-20250101-120000")
         net.predict(events)
     """
-    path = _existing(Path(folder))
+    path, place = existing(Path(folder)), gpu.usable(device, gpu.ARGUMENT)
     config = settings.from_toml(path / CONFIG)
     weights, facts = _read(path / MODEL)
-    model = classifier(config, Sensor(facts["width"], facts["height"], facts["polarities"]), facts["classes"])
+    sensor = Sensor(facts["width"], facts["height"], facts["polarities"])
+    # First there, then its weights: a layer that moves to another kind of device forgets the route that is with them.
+    model = classifier(config, sensor, facts["classes"]).to(place)
     _require_same_shapes(path / MODEL, model.network.state_dict(), weights)
     # A second threshold of minus infinity is in order: only what was trained is looked at.
     trained = [(f"{path / MODEL}: {name}", weights[name]) for name, _ in model.network.named_parameters()]
@@ -126,7 +130,12 @@ def load(folder: str | os.PathLike[str]) -> Classifier:
     return model.eval()
 
 
-def _existing(folder: Path) -> Path:
+def existing(folder: Path) -> Path:
+    """The folder of a run.
+
+    Raises:
+        InputError: no such folder.
+    """
     require(folder.is_dir(), "run folder", "a folder that spikeloom train made", f"{folder}, which is no folder")
     return folder
 

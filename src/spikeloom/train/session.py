@@ -1,17 +1,19 @@
 """A run from its settings to its last line, and the evaluation of one."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 
+from spikeloom import gpu
 from spikeloom.checks import InputError, require
 from spikeloom.data.loader import Loader
 from spikeloom.nn import init
-from spikeloom.train import checkpoint, chunks, logs, memory, recipes, settings
+from spikeloom.train import checkpoint, chunks, logs, recipes, settings
 from spikeloom.train import run as runs
+from spikeloom.train.budget import Budget
 from spikeloom.train.checkpoint import Checkpoint
 from spikeloom.train.classifier import Classifier
 from spikeloom.train.config import Config, TrainingSettings
@@ -48,7 +50,7 @@ def train(config: Config, folder: Path | None = None, report: Report | None = No
 
     Raises:
         InputError: a folder that exists, data that cannot be used, settings that do not fit each other, numbers that
-            are not finite, a disk that cannot be written.
+            are not finite, a disk that cannot be written, a GPU that cannot be used or has too little memory.
     """
     report, folder = report or Report(), folder or runs.default_folder(config.recipe)
     runs.require_new(folder)
@@ -69,7 +71,8 @@ def resume(
     Args:
         folder: the run's, which holds all settings.
         recipe: the recipe that the run must be of, or a config.toml that it must agree with.
-        given: settings that the run must have, as `settings.override` reads them.
+        given: settings that the run must have, as `settings.override` reads them; `device` alone may be another than
+            the run began on, for this time.
         report: where progress goes; None: standard output.
 
     Raises:
@@ -82,6 +85,7 @@ def resume(
         return train(settings.override(configured(recipe), given or {}), folder, report)
     with Run.open(folder) as run:
         _require_same(run, recipe, given or {})
+        run.config = _on(run.config, (given or {}).get("device"))
         finished = _finished(run)
         if finished is not None:
             report.line(f"run {folder} is finished\n{_summary(run.metrics(), folder)}")
@@ -121,10 +125,11 @@ class _Session:
         try:
             if config.training.tensorboard:
                 run.show_on_tensorboard()
-            best = self._train(found)
-            _draw(run, model, batches)
-            chunk = chunks.length(config.training)
-            test = evaluate(model, batches.test, best.epoch, "test", self.report, chunk=chunk)
+            with Budget(config.training) as budget:
+                best = self._train(found, budget)
+                _draw(run, model, batches)
+                chunk = chunks.length(config.training)
+                test = evaluate(model, batches.test, best.epoch, "test", self.report, chunk=chunk)
             # The last thing: a run with a line of its test is finished.
             run.record(test)
         except KeyboardInterrupt:
@@ -138,10 +143,10 @@ class _Session:
         self.report.line(_summary(run.metrics(), run.folder))
         return Outcome(run.folder, test)
 
-    def _train(self, found: Checkpoint | None) -> Metrics:
+    def _train(self, found: Checkpoint | None, budget: Budget) -> Metrics:
         trainer = trainer_for(self.model, self.run.config.training, len(self.batches.train))
         loop = Loop(trainer, self.batches.train, self.batches.validation, self.run, self.report)
-        first, _ = next(iter(self.batches.train))
+        first = next(iter(self.batches.train))[0].to(self.model.device)
         if found is None:
             wanted = self.run.config.training.initial_activity
             if wanted is not None:
@@ -151,7 +156,7 @@ class _Session:
             at = f"epoch {loop.progress.epoch}, step {loop.progress.batch + 1}"
             self.report.line(f"going on from {found.folder}" + ("" if loop.finished else f": {at}"))
         if not loop.finished:
-            self.report.line(memory.check(self.model, first, self.run.config.training))
+            self.report.line(budget.check(self.model, first))
         return loop.run()
 
     def _stopped(self) -> Outcome:
@@ -165,7 +170,9 @@ def _prepare(config: Config, report: Report) -> tuple[Loaders, Classifier]:
         if loader is not None:
             _convert(loader, report)
     dataset = batches.train.dataset
-    return batches, runs.classifier(config, dataset.sensor, dataset.classes)
+    # Weights are drawn on the CPU: with the same seed they are the same wherever a run is.
+    model = runs.classifier(config, dataset.sensor, dataset.classes)
+    return batches, model.to(gpu.usable(config.training.device))
 
 
 def _convert(loader: Loader, report: Report) -> None:
@@ -185,6 +192,7 @@ def _convert(loader: Loader, report: Report) -> None:
 
 def _require_possible(config: Config) -> None:
     """Raise where settings ask for what cannot be, before any work is done."""
+    gpu.usable(config.training.device)
     if config.training.patience is not None:
         held_out = config.data.validation > 0 or config.data.validation_speaker is not None
         remedy = "set validation=0.1, or patience=none"
@@ -204,11 +212,18 @@ def _require_same(run: Run, recipe: str | None, given: Mapping[str, str]) -> Non
 
 
 def _differences(old: Config, new: Config) -> Iterator[tuple[str, object, object]]:
-    """The settings in which two runs differ: name, old, new."""
+    """The settings in which two runs differ, wherever they compute: name, old, new."""
     for key, section in settings.SECTION_OF.items():
+        if key == "device":
+            continue
         values = [getattr(getattr(config, section), key) for config in (old, new)]
         if values[0] != values[1]:
             yield key, values[0], values[1]
+
+
+def _on(config: Config, device: str | None) -> Config:
+    """The same settings on another device, if one is named."""
+    return config if device is None else settings.override(config, {"device": device})
 
 
 def _finished(run: Run) -> Metrics | None:
@@ -221,7 +236,9 @@ def _finished(run: Run) -> Metrics | None:
     return lines[-1] if lines[-1].split == "test" else None
 
 
-def evaluate_run(folder: Path, data: str | None, split: str, report: Report | None = None) -> Metrics:
+def evaluate_run(
+    folder: Path, data: str | None, split: str, report: Report | None = None, device: str | None = None
+) -> Metrics:
     """Test the weights of a run on a split of its data.
 
     Args:
@@ -229,15 +246,16 @@ def evaluate_run(folder: Path, data: str | None, split: str, report: Report | No
         data: the folder of the recordings, if not where the run had them.
         split: "train", "validation" or "test"; never augmented.
         report: where progress goes; None: standard output.
+        device: where to compute; None: where the run did.
 
     Raises:
-        InputError: a run or data that cannot be used, or a split that the run does not have.
+        InputError: a run, data or a GPU that cannot be used, or a split that the run does not have.
     """
     report = report or Report()
-    model = runs.load(folder)
-    config = settings.from_toml(folder / runs.CONFIG)
+    config = _on(settings.from_toml(runs.existing(folder) / runs.CONFIG), device)
+    model = runs.load(folder, str(gpu.usable(config.training.device)))
     changed = replace(config.data, path=data or config.data.path)
-    with computing(config.training):
+    with computing(config.training), Budget(config.training):
         loader = getattr(loaders(replace(config, data=changed)), split)
         if loader is None:
             raise InputError(f"split: expected train or test, got {split}; the run held nothing out (validation = 0)")
@@ -263,13 +281,16 @@ def _chosen_epoch(folder: Path) -> int:
 
 @contextmanager
 def computing(settings: TrainingSettings) -> Iterator[None]:
-    """While open, use so many threads and this precision, and flush denormal floats to zero: decaying adjoints become
-    such, and slow."""
+    """While open, use so many threads, this precision and this GPU, and flush denormal floats to zero: decaying
+    adjoints become such, and slow."""
+    device = torch.device(settings.device)
+    # Triton starts its kernels on torch's current GPU.
+    current = torch.cuda.device(device) if device.type == "cuda" else nullcontext()
     threads, flushing = torch.get_num_threads(), float(torch.tensor(1e-38) * 1e-3) == 0.0
     torch.set_flush_denormal(True)
     torch.set_num_threads(settings.threads or threads)
     try:
-        with torch.autocast("cpu", torch.bfloat16, enabled=settings.precision == "bf16"):
+        with current, torch.autocast(device.type, torch.bfloat16, enabled=settings.precision == "bf16"):
             yield
     finally:
         torch.set_flush_denormal(flushing)

@@ -8,11 +8,12 @@ from torch import Tensor
 from spikeloom.nn import Spiking
 from spikeloom.optim import AdamW
 from spikeloom.spikes import Spikes
-from spikeloom.train import chunks, finite, schedule
+from spikeloom.train import chunks, finite, reading, schedule
 from spikeloom.train.classifier import Classifier
 from spikeloom.train.config import TrainingSettings
+from spikeloom.train.finite import Watch
 from spikeloom.train.goal import Goal
-from spikeloom.train.norm import gradient_norm
+from spikeloom.train.norm import gradient_norm, late_norm
 from spikeloom.train.seen import Seen, added
 
 
@@ -47,13 +48,15 @@ class Trainer:
     def step(self, spikes: Spikes, labels: Tensor, at: str) -> tuple[float, Tensor]:
         """Train on a batch: its gradients are added, and every so many batches the weights move.
 
+        A GPU is waited for once, at the end.
+
         Args:
-            spikes: the batch.
-            labels: `[B]`, their classes.
+            spikes: the batch, on the device of the model.
+            labels: `[B]`, their classes, there or on the CPU.
             at: where this is, as in "epoch 1, step 3".
 
         Returns:
-            The objective's loss, without the penalty on activity, and the classes found before the step.
+            The objective's loss, without the penalty on activity, and the classes found before the step, on the CPU.
 
         Raises:
             InputError: a number that is not finite, naming the layer and `at`.
@@ -61,15 +64,19 @@ class Trainer:
         self._set_schedules()
         if self.pending == 0:
             self.optimizer.zero_grad(set_to_none=True)
+        watch = Watch(late=reading.is_late(self.model.device))
         with finite.at(at):
-            goal = Goal(self.model, labels, self.settings, spikes.steps * spikes.batch, at)
+            goal = Goal(self.model, labels, self.settings, spikes.steps * spikes.batch, at, watch)
             loss, output = chunks.backward(goal, spikes)
         self.pending += 1
+        if self.pending == self.settings.accumulate:
+            self._move(at, watch)
+        classes = self.model.objective.classes(output)
+        loss, classes, *numbers = self.model.read(spikes, loss, classes, *watch.numbers())
+        watch.judge(numbers)
         self.dropped += self.model.dropped
         self.seen = added(self.seen, self.model.hidden_seen)
-        if self.pending == self.settings.accumulate:
-            self.finish(at)
-        return loss.item(), self.model.objective.classes(output)
+        return loss.item(), classes
 
     def finish(self, at: str) -> None:
         """Move the weights by the mean of the gradients that wait, of fewer batches than usual at an epoch's end.
@@ -82,20 +89,30 @@ class Trainer:
         """
         if self.pending == 0:
             return
+        watch = Watch(late=reading.is_late(self.model.device))
+        self._move(at, watch)
+        if watch.late:
+            watch.judge(reading.together(watch.numbers()))
+
+    def _move(self, at: str, watch: Watch) -> None:
+        """Move the weights by the mean of the gradients that wait."""
         gradients = [p.grad for p in self.model.network.parameters() if p.grad is not None]
         if self.pending > 1:
             torch._foreach_mul_(gradients, 1 / self.pending)
-        self._clip(gradients, at)
+        self._clip(gradients, at, watch)
         self.optimizer.step()
         # A gradient that is not finite makes such weights, so this finds both.
-        finite.check(finite.parameters(self.model.network), at)
+        watch.check(finite.parameters(self.model.network), at)
         self.pending = 0
         self.done += 1
 
-    def _clip(self, gradients: list[Tensor], at: str) -> None:
+    def _clip(self, gradients: list[Tensor], at: str, watch: Watch) -> None:
         """Scale the gradients down to the largest norm allowed."""
         limit = self.settings.clip_norm
         if limit is None:
+            return
+        if watch.late:
+            self._clip_late(gradients, limit, at, watch)
             return
         norm = gradient_norm(gradients)
         if not norm < float("inf"):
@@ -103,6 +120,14 @@ class Trainer:
         finite.check([("gradients: norm", torch.tensor(norm))], at)
         if norm > limit:
             torch._foreach_mul_(gradients, limit / norm)
+
+    def _clip_late(self, gradients: list[Tensor], limit: float, at: str, watch: Watch) -> None:
+        """The same where nobody waits for the norm."""
+        norm = late_norm(gradients)
+        watch.check([*finite.gradients(self.model.network), ("gradients: norm", norm)], at, by=norm)
+        # By a norm that is not finite nothing is scaled: what makes it so is found in its place.
+        factor = torch.where(norm.isfinite(), limit / norm, 1.0).clamp(max=1.0)
+        torch._foreach_mul_(gradients, factor)
 
     def _set_schedules(self) -> None:
         for group in self.optimizer.param_groups:
