@@ -10,7 +10,7 @@ PEERS_VENV ?= .venv-peers
 PEERS_STAMP := $(PEERS_VENV)/.installed
 PEERS_FILES := $(addprefix benchmarks/peers-,requirements.txt requirements-bare.txt constraints.txt)
 
-.PHONY: train study bench bench-report bench-check test check install format clean
+.PHONY: train study bench bench-gpu bench-report bench-check test test-gpu check install format clean
 
 train: $(STAMP)
 	$(BIN)/spikeloom train digits
@@ -36,6 +36,16 @@ bench: $(STAMP) $(PEERS_STAMP)
 bench-report: $(STAMP)
 	$(BIN)/python -m benchmarks.report $(ARGS)
 
+# The table of a GPU in docs/benchmarks.md, on a machine with one: the most important cases first, each less than two
+# minutes, those that have rows left out. GPU_PYTHON=python3 takes a Python that has torch for that GPU, and the peers,
+# and builds no environment. `make bench-gpu ARGS='--minutes 9 --out DIR'` is for a machine that is lent; afterwards
+# `python -m benchmarks.take DIR` puts its rows in their place.
+bench-gpu: $(if $(GPU_PYTHON),,$(STAMP) $(PEERS_STAMP))
+	PYTHONPATH=src:$$PYTHONPATH $(or $(GPU_PYTHON),$(BIN)/python) -m benchmarks.run --device cuda --skip-done \
+	  --peers-python $(or $(GPU_PYTHON),$(PEERS_VENV)/bin/python) \
+	  $(if $(CASE),--case '$(CASE)') $(if $(PEERS),--peers '$(PEERS)') $(ARGS)
+	$(if $(GPU_PYTHON)$(CASE)$(PEERS)$(ARGS),,$(BIN)/python -m benchmarks.report)
+
 # Under a minute: fails where ours lost more than 15 % against plain torch. ARGS=--update stores what is measured now.
 bench-check: $(STAMP)
 	$(BIN)/python -m benchmarks.check $(ARGS)
@@ -45,6 +55,12 @@ bench-check: $(STAMP)
 WORKERS ?= auto
 test: $(STAMP)
 	$(BIN)/python -m pytest -q --numprocesses $(WORKERS) --maxprocesses 4 --dist worksteal
+
+# On a machine with a GPU, and a torch that can use it: what the CPU's tests run in Triton's interpreter, on the GPU.
+test-gpu: $(STAMP)
+	$(BIN)/python -c 'import torch, sys; sys.exit(not torch.cuda.is_available())' \
+	  || { echo "test-gpu: expected a GPU that torch can use, found none: make test runs these kernels without one" >&2; exit 1; }
+	$(BIN)/python -m pytest -q tests/kernels/cuda
 
 check: $(STAMP)
 	$(BIN)/ruff check

@@ -4,7 +4,7 @@ Nothing here knows spikeloom: adapters run in an environment of their own.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -64,6 +64,22 @@ class Case:
         weights = [w for w in (*self.weights, *self.recurrent, self.readout) if w is not None]
         return (4 if self.optimizer == "adam" else 2) * sum(w.numel() * w.element_size() for w in weights)
 
+    @property
+    def device(self) -> torch.device:
+        """Where its arrays lie, and so where an implementation works."""
+        return self.x.device
+
+    def on(self, device: torch.device | str) -> "Case":
+        """The same case with its arrays on a device."""
+        return replace(
+            self,
+            x=self.x.to(device),
+            labels=self.labels.to(device),
+            weights=tuple(w.to(device) for w in self.weights),
+            recurrent=tuple(None if v is None else v.to(device) for v in self.recurrent),
+            readout=None if self.readout is None else self.readout.to(device),
+        )
+
 
 @dataclass(frozen=True)
 class Built:
@@ -73,19 +89,22 @@ class Built:
     the form that a step takes.
 
     Args:
-        step: forward, backward and optimiser; returns when all of it is done.
+        step: forward, backward and optimiser; on the CPU it returns when all of it is done, on a GPU when all of it is
+            on the way.
         activity: a forward pass without gradients, to each hidden layer's share of neurons and steps that spiked.
         check: the loss and its gradients by `weights`, `recurrent` (where there are any) and `readout`, each as the
             case has it, for those that can tell; None for others.
+        note: what is worth knowing of how it runs on this case and device.
     """
 
-    step: Callable[[], None]
+    step: Callable[[], object]
     activity: Callable[[], list[float]]
     check: Callable[[], tuple[float, list[Tensor]]] | None = None
+    note: str = ""
 
 
 def optimizer(name: str, parameters: Sequence[Tensor]) -> torch.optim.Optimizer:
-    """The case's optimiser in torch's fastest form, for those that train with torch."""
+    """The case's optimiser in torch's fastest form, for those that train with torch; on a GPU one that graphs hold."""
     if name == "adam":
-        return torch.optim.Adam(parameters, lr=0.0, fused=True)
+        return torch.optim.Adam(parameters, lr=0.0, fused=True, capturable=all(p.is_cuda for p in parameters))
     return torch.optim.SGD(parameters, lr=0.0, fused=True)

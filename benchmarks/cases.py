@@ -2,6 +2,7 @@
 
 import hashlib
 import inspect
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -41,6 +42,7 @@ class Spec:
         memory: whether memory is measured too.
         demanded: whether a figure that the project promises hangs on it.
         sweep: whether it is one of many alike, in which only contenders run unless others are asked for.
+        only: implementations, as patterns by commas, where more would not fit into memory at once; "*" for all.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Spec:
     memory: bool = False
     demanded: bool = False
     sweep: bool = False
+    only: str = "*"
 
     @property
     def family(self) -> str:
@@ -149,19 +152,20 @@ def every(*, demanded_first: bool = True) -> list[Spec]:
     return sorted(found, key=lambda spec: demanded_first and not spec.demanded)
 
 
-def select(wanted: str) -> list[Spec]:
+def select(wanted: str, available: Sequence[Spec] | None = None) -> list[Spec]:
     """The cases that are asked for.
 
     Args:
         wanted: names, beginnings of names or patterns with `*`, between commas; "demanded" for those that a promise
             hangs on, "all" for all.
+        available: of which; None for those of `every`.
 
     Raises:
         InputError: a part of it that is no case's.
     """
     found: list[Spec] = []
     for part in (part.strip() for part in wanted.split(",")):
-        matching = [spec for spec in every() if _matches(spec, part)]
+        matching = [spec for spec in (every() if available is None else available) if _matches(spec, part)]
         require(len(matching) > 0, "CASE", "a case, the beginning of its name or a pattern", repr(part), "see --list")
         found += [spec for spec in matching if spec not in found]
     return found
@@ -174,24 +178,28 @@ def _matches(spec: Spec, part: str) -> bool:
 
 
 @torch.no_grad()
-def make(spec: Spec) -> Case:
+def make(spec: Spec, device: str = "cpu") -> Case:
     """Draw input, labels and weights, and scale these until every hidden layer spikes as often as stated.
+
+    Args:
+        spec: which case.
+        device: where layers are run to find their factors; the case lies on the CPU in any event.
 
     Raises:
         InputError: a layer's activity misses what was stated by more than a fifth.
     """
     with host.one_thread():
-        return _made(spec)
+        return _made(spec, device).on("cpu")
 
 
-def _made(spec: Spec) -> Case:
+def _made(spec: Spec, device: str) -> Case:
     work, generator = spec.workload, torch.Generator().manual_seed(spec.workload.seed)
     shape = (work.case.steps, work.batch, work.case.inputs)
     if spec.gaussian:
         x = torch.randn(shape, generator=generator)
     else:
         x = (torch.rand(shape, generator=generator) < work.activity).float()
-    layers, last = problem.scaled_layers(x, work, generator)
+    layers, last = problem.scaled_layers(x.to(device), work, generator)
     classes = work.case.classes
     return Case(
         name=spec.name,
@@ -212,11 +220,11 @@ def _made(spec: Spec) -> Case:
     )
 
 
-def made(spec: Spec, folder: Path) -> Path:
+def made(spec: Spec, folder: Path, device: str = "cpu") -> Path:
     """The file of a case, made if the folder has it not yet; a case that is made otherwise now has another file."""
     what = (repr((spec.workload, spec.optimizer, spec.gaussian)), inspect.getsource(problem), inspect.getsource(_made))
     digest = hashlib.sha256("".join(what).encode()).hexdigest()[:12]
     path = folder / f"{spec.name.replace('/', '-')}-{digest}.pt"
     if not path.is_file():
-        files.save(make(spec), path)
+        files.save(make(spec, device), path)
     return path

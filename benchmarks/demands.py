@@ -78,11 +78,11 @@ class Speed:
         found = []
         for case, own in by_case(rows).items():
             if fnmatchcase(case, self.cases):
-                found += _faster(self.promise, case, self.aim, own, self.of, self.over)
+                found += faster(self.promise, case, self.aim, own, self.of, self.over)
         return found
 
 
-def _faster(promise: str, case: str, aim: float, rows: Rows, of: Which, over: Which) -> list[Outcome]:
+def faster(promise: str, case: str, aim: float, rows: Rows, of: Which, over: Which) -> list[Outcome]:
     """What a case's rows say of a promise on times; nothing where who is to be compared is not there."""
     ratio = speedup(rows, of, over)
     if ratio is None:
@@ -146,7 +146,7 @@ def automatic(rows: Sequence[Row]) -> list[Outcome]:
             words = f"automatic choice no slower than the best dense in {number_type}"
             if not case.startswith("accuracy/"):
                 of, over = ours_by("auto", number_type), typed(dense, number_type)
-                found += _faster(words, case, NOISE, own, of, over)
+                found += faster(words, case, NOISE, own, of, over)
     return found
 
 

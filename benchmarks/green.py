@@ -32,18 +32,19 @@ def small_cases() -> list[Case]:
     return [_exact(cases.make(Spec(name, one))) for name, one in made.items()]
 
 
-def red(names: Sequence[str]) -> dict[str, str]:
+def red(names: Sequence[str], device: str = "cpu") -> dict[str, str]:
     """Which implementations must not be timed, and why.
 
     Args:
         names: of adapters that have a `check` and run in this environment.
+        device: where they shall run.
     """
     found: dict[str, str] = {}
     for case in small_cases():
         wanted = of_reference(case)
         for name in names:
             try:
-                compare(name, case, wanted)
+                compare(name, case.on(device), wanted)
             except Exception as failure:
                 found.setdefault(name, f"red: {failure}")
     return found
@@ -64,7 +65,7 @@ def compare(name: str, case: Case, wanted: tuple[float, list[Tensor]]) -> None:
     allowed = TOLERANCE[adapter.NUMBER_TYPE]
     errors = [abs(loss - wanted[0]) / wanted[0]]
     for got, want in zip(gradients, wanted[1], strict=True):
-        errors.append(float((got.double() - want).norm() / want.norm()))
+        errors.append(float((got.double().cpu() - want).norm() / want.norm()))
     expected = f"loss and gradients within {allowed:g} of the reference's"
     require(max(errors) <= allowed, f"{name} on a {case.name} network", expected, f"off by {max(errors):.2g}")
 

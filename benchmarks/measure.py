@@ -41,6 +41,8 @@ class Effort:
         turn_s: a turn takes about so long where steps are fast.
         most: steps of a turn at most.
         build_limit_s: for building, compiling and warming up.
+        burst_s: a timing takes about so long at least: on a GPU steps are timed in bursts, on a CPU one by one.
+        pause_s: between two turns; see `PAUSE_S`.
     """
 
     rounds: int = 3
@@ -48,9 +50,16 @@ class Effort:
     turn_s: float = 0.3
     most: int = 10
     build_limit_s: float = 900.0
+    burst_s: float = 0.0
+    pause_s: float = PAUSE_S
 
 
 QUICK = Effort(rounds=2, least=2, turn_s=0.2, most=5, build_limit_s=90.0)
+ON_GPU = Effort(rounds=4, least=12, turn_s=0.1, most=5, build_limit_s=100.0, burst_s=0.02, pause_s=0.02)
+"""A case takes less than two minutes: a machine with a GPU may be there for half an hour. No thread spins there."""
+
+MOST_EACH = 200
+"""Steps of a burst at most."""
 
 
 @dataclass
@@ -62,7 +71,7 @@ class Measured:
         number_type: of its products.
         note: what differs in it.
         activity: of each hidden layer.
-        seconds: of each step.
+        seconds: of each step, or of a step in each burst.
         peak_bytes: of a step beyond weights, gradients and moments; None where not measured.
     """
 
@@ -99,6 +108,7 @@ def measure(
     effort: Effort,
     tell: Tell,
     no_amx: bool = False,
+    device: str = "cpu",
 ) -> tuple[dict[str, Measured], dict[str, str]]:
     """Time the steps of implementations of a case.
 
@@ -110,6 +120,7 @@ def measure(
         effort: how long to measure.
         tell: called with what is done now.
         no_amx: whether matrix units are switched off.
+        device: where they work: "cpu", or a GPU with its number.
 
     Returns:
         What was measured by implementation, and of the others why not.
@@ -119,7 +130,7 @@ def measure(
     try:
         for one in implementations:
             try:
-                children[one.name] = Child(one, case, threads, amx.ENVIRONMENT if no_amx else None)
+                children[one.name] = Child(one, case, threads, amx.ENVIRONMENT if no_amx else None, device)
             except OSError as failure:
                 left_out[one.name] = f"its Python cannot be started: {failure.strerror}; make bench builds it"
         # They import, build and compile beside each other; once the first clock starts, only one works at a time.
@@ -158,7 +169,8 @@ def _checked(child: Child, stated: float, effort: Effort) -> Measured:
     activity = child.ask("activity", effort.build_limit_s)["activity"]
     child.ask("trim", effort.build_limit_s)
     check_activity(activity, stated)
-    return Measured(about["version"], about["number_type"], about["note"], activity)
+    peak_bytes = about.get("peak_bytes")
+    return Measured(about["version"], about["number_type"], about["note"], activity, peak_bytes=peak_bytes)
 
 
 def check_activity(activity: Sequence[float], stated: float) -> None:
@@ -181,19 +193,25 @@ def _in_turns(
         counts = counted({name: (typical[name], found[name].number_type) for name in typical}, effort)
         for name in [name for name in children if name not in left_out]:
             tell(f"{name}: round {number} of {effort.rounds}")
-            time.sleep(PAUSE_S)
+            time.sleep(effort.pause_s)
             try:
                 if number == 0:
                     # Not counted: it says how many steps there is time for.
                     typical[name] = children[name].ask("step", effort.build_limit_s, times=1)["seconds"][0]
                 else:
-                    found[name].seconds += _turn(children[name], typical[name], counts[name])
+                    each = steps_of_burst(typical[name], effort)
+                    found[name].seconds += _turn(children[name], typical[name], counts[name], each)
             except Failed as failure:
                 left_out[name] = str(failure)
 
 
+def steps_of_burst(step_s: float, effort: Effort) -> int:
+    """How many steps in a row are timed together, of one that takes so long."""
+    return max(1, min(MOST_EACH, round(effort.burst_s / step_s)))
+
+
 def counted(typical: Mapping[str, tuple[float, str]], effort: Effort) -> dict[str, int]:
-    """How many steps of a turn count, by implementation: as many as there is time for, and enough of those in front.
+    """How many timings of a turn count, by implementation: as many as there is time for, and enough of those in front.
 
     Args:
         typical: seconds of a step, and the number type of products, by implementation.
@@ -208,18 +226,18 @@ def counted(typical: Mapping[str, tuple[float, str]], effort: Effort) -> dict[st
     for name, (seconds, number_type) in typical.items():
         near = seconds <= NEAR * fastest[number_type, is_ours(name)]
         least = -(-effort.least // effort.rounds) if near else 1
-        found[name] = max(least, min(effort.most, round(effort.turn_s / seconds)))
+        found[name] = max(least, min(effort.most, round(effort.turn_s / max(seconds, effort.burst_s))))
     return found
 
 
-def _turn(child: Child, step_s: float, times: int) -> list[float]:
-    """The seconds of a turn's steps.
+def _turn(child: Child, step_s: float, times: int, each: int) -> list[float]:
+    """The seconds of a step, from each timing of a turn; each is of so many steps.
 
     A fast one takes a step first that is not counted: the implementation before left its own data in the caches.
     """
     uncounted = int(step_s < SLOW_S)
-    limit_s = 60 + 20 * step_s * (times + uncounted)
-    seconds: list[float] = child.ask("step", limit_s, times=times + uncounted)["seconds"]
+    limit_s = 60 + 20 * step_s * (times + uncounted) * each
+    seconds: list[float] = child.ask("step", limit_s, times=times + uncounted, each=each)["seconds"]
     if psutil.virtual_memory().available < SCARCE * psutil.virtual_memory().total:
         child.ask("trim", limit_s)
     return seconds[uncounted:]

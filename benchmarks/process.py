@@ -15,6 +15,9 @@ import psutil
 
 from benchmarks.implementations import ROOT, Implementation
 
+COMPILERS = {"TORCHINDUCTOR_COMPILE_THREADS": "2"}
+"""For a GPU torch's compiler starts as many processes as there are cores, and a dozen children would each do that."""
+
 RESERVE_BYTES = 1 << 30
 """A child that leaves the machine less memory than this is stopped, before the system picks a process to kill."""
 
@@ -31,21 +34,28 @@ class Child:
         case: the case's file.
         threads: of everything in it.
         environment: variables that it has besides.
+        device: where it works: "cpu", or a GPU with its number.
     """
 
     def __init__(
-        self, implementation: Implementation, case: Path, threads: int, environment: dict[str, str] | None = None
+        self,
+        implementation: Implementation,
+        case: Path,
+        threads: int,
+        environment: dict[str, str] | None = None,
+        device: str = "cpu",
     ) -> None:
         self.implementation = implementation
         counts = {name: str(threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")}
+        command = ["-m", "benchmarks.child", str(case), implementation.name, str(threads), device]
         self._printed = tempfile.TemporaryFile(mode="w+", errors="replace")  # noqa: SIM115 (closed with the child)
         self._process = subprocess.Popen(
-            [str(implementation.python), "-m", "benchmarks.child", str(case), implementation.name, str(threads)],
+            [str(implementation.python), *command],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._printed,
-            env=os.environ | counts | (environment or {}),
+            env=os.environ | counts | (COMPILERS if device != "cpu" else {}) | (environment or {}),
             text=True,
         )
         self._answers: Queue[str | None] = Queue()

@@ -3,14 +3,15 @@
 import argparse
 import sys
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from benchmarks import cases, demands, figures, limits, rows, tables
+from benchmarks import cases, demands, figures, gpu_report, limits, rows, tables
 from benchmarks.compare import by_case
 from benchmarks.implementations import ROOT
 from benchmarks.rows import Row
+from benchmarks.sections import Footnotes, family_section, grouped, in_order, left_out, machine_line
 from spikeloom import InputError
 from spikeloom.checks import require
 
@@ -20,7 +21,8 @@ HEAD = """\
 # Benchmarks
 
 One training step (forward pass, backward pass, optimiser) of spikeloom beside that of its peers. `make bench` measures,
-`make bench-report` writes this page from `benchmarks/results`; nothing here is written by hand.
+`make bench-report` writes this page from `benchmarks/results`; nothing here is written by hand. All of it is of a CPU,
+but for the last section, [on a GPU](#on-a-gpu).
 """
 
 COMPARED = """\
@@ -98,21 +100,24 @@ def write(results: Path, document: Path, machine: str | None = None) -> None:
     Raises:
         InputError: no rows.
     """
-    everything, reasons = rows.read(results), rows.read_left_out(results)
+    all_rows, reasons = rows.read(results), rows.read_left_out(results)
+    everything = rows.on_cpu(all_rows)
     found = [row for row in everything if not rows.without_amx(row)]
     require(len(found) > 0, "results", f"rows in {results}", "none", "run make bench")
     counts = Counter(row["machine"] for row in found)
     here = rows.machine()
     chosen = machine or (here if here in counts else counts.most_common(1)[0][0])
     require(chosen in counts, "machine", "one of " + "; ".join(counts), chosen)
-    own = in_order([row for row in found if row["machine"] == chosen])
-    held = in_order([row for row in everything if row["machine"] == chosen and rows.without_amx(row)])
+    names = [spec.name for spec in cases.every(demanded_first=False)]
+    own = in_order([row for row in found if row["machine"] == chosen], names)
+    held = in_order([row for row in everything if row["machine"] == chosen and rows.without_amx(row)], names)
     notes = Footnotes(own)
-    page = [HEAD, _machine(own), "## What is promised, and what came out\n"]
+    page = [HEAD, machine_line(own), "## What is promised, and what came out\n"]
     page += [tables.promises(demands.outcomes(own)), _unmeasured(own), COMPARED, _without_amx(held, reasons)]
     page += [_pictures(own, limits.read(results), document), HOW, "## Milliseconds a step\n"]
-    page += [_family(family, group, notes) for family, group in grouped(own).items()]
-    page += ["## Footnotes\n", notes.text(), _left_out(reasons, by_case(own))]
+    page += [family_section(family, group, notes) for family, group in grouped(own).items()]
+    page += ["## Footnotes\n", notes.text(), left_out(reasons, by_case(own))]
+    page += [gpu_report.section(rows.on_gpu(all_rows), reasons)]
     document.parent.mkdir(parents=True, exist_ok=True)
     document.write_text("\n".join(part for part in page if part), encoding="utf-8")
 
@@ -120,56 +125,6 @@ def write(results: Path, document: Path, machine: str | None = None) -> None:
 def _unmeasured(own: Sequence[Row]) -> str:
     promises = demands.unmeasured(own)
     return f"Promised, and not measured here: {'; '.join(promises)}.\n" if promises else ""
-
-
-def in_order(found: Sequence[Row]) -> list[Row]:
-    """Rows in the order in which cases are made, whatever order they were measured in."""
-    place = {spec.name: number for number, spec in enumerate(cases.every(demanded_first=False))}
-    return sorted(found, key=lambda row: (place.get(row["case"], len(place)), row["case"]))
-
-
-def grouped(found: Sequence[Row]) -> dict[str, list[Row]]:
-    """Rows of cases whose names differ in their last part alone."""
-    groups: dict[str, list[Row]] = {}
-    for row in found:
-        groups.setdefault(row["case"].rpartition("/")[0], []).append(row)
-    return groups
-
-
-class Footnotes:
-    """What differs in implementations, numbered in the order of their names.
-
-    Args:
-        found: rows, whose notes they are.
-    """
-
-    def __init__(self, found: Sequence[Row]) -> None:
-        noted = sorted({(row["implementation"], row["note"]) for row in found if row["note"]})
-        self._notes: dict[str, list[str]] = {}
-        for name, note in noted:
-            self._notes.setdefault(name, []).append(note)
-        self._versions = {row["implementation"]: row["version"] for row in found}
-
-    def mark(self, name: str) -> str:
-        """What stands behind an implementation's name."""
-        return f" [{list(self._notes).index(name) + 1}]" if name in self._notes else ""
-
-    def text(self) -> str:
-        """All footnotes, and the versions of all implementations."""
-        notes = [f"{number}. {name}: {' '.join(n)}" for number, (name, n) in enumerate(self._notes.items(), start=1)]
-        versions = [f"* {name}: {version}" for name, version in sorted(self._versions.items())]
-        return "\n".join([*notes, "", "Versions:", "", *versions, ""])
-
-
-def _machine(own: Sequence[Row]) -> str:
-    dates = sorted(row["date"][:10] for row in own)
-    threads = sorted({row["threads"] for row in own})
-    commits = sorted({row["commit"] for row in own})
-    named = f"commit {commits[0]}" if len(commits) == 1 else f"{len(commits)} commits: {', '.join(commits)}"
-    return (
-        f"Machine: {own[0]['machine']}, {' or '.join(map(str, threads))} threads. "
-        f"Measured {' to '.join(dict.fromkeys((dates[0], dates[-1])))}, at {named}.\n"
-    )
 
 
 def _pictures(own: Sequence[Row], measured: dict[str, dict[str, object]], document: Path) -> str:
@@ -204,24 +159,6 @@ def _sparsity(own: Sequence[Row], file: Path) -> bool:
     return figures.sparsity_and_fusing(own, "nmnist", file)
 
 
-def _family(family: str, group: Sequence[Row], notes: Footnotes) -> str:
-    """The table of a family, and one of its memory where that was measured."""
-    layers = {"-".join(map(str, row["layers"])) for row in group}
-    sizes = f" ({layers.pop()})" if len(layers) == 1 else ""
-    own = by_case(group)
-    rates = [f"{min(hidden):.2%} to {max(hidden):.2%}" for hidden in (_hidden(rows_) for rows_ in own.values())]
-    parts = [f"### {family}{sizes}\n", tables.times(group, notes.mark)]
-    parts.append(f"Hidden activity, measured over all implementations: {'; '.join(rates)}.\n")
-    memory = tables.memories(group)
-    if memory:
-        parts += ["MB of a step beyond weights, gradients and moments:\n", memory]
-    return "\n".join(parts)
-
-
-def _hidden(own: Sequence[Row]) -> list[float]:
-    return [rate for row in own for rate in row["activity_hidden"]]
-
-
 def _without_amx(held: Sequence[Row], reasons: dict[str, dict[str, str]]) -> str:
     """The promises on what was measured with matrix units switched off; "" where nothing was."""
     if not held:
@@ -229,24 +166,7 @@ def _without_amx(held: Sequence[Row], reasons: dict[str, dict[str, str]]) -> str
     there = by_case(held)
     own = {case: reasons.get(case + rows.SWITCHED_OFF, {}) for case in there}
     parts = ["## Without matrix units (AMX)\n", NO_AMX.format(cases=len(there))]
-    return "\n".join([*parts, tables.promises(demands.outcomes(held)), _left_out(own, there, "### Left out\n")])
-
-
-def _left_out(reasons: dict[str, dict[str, str]], there: Collection[str], title: str = "## Without a row\n") -> str:
-    """Why implementations have no row in these cases, each reason once with its cases."""
-    grouped_: dict[tuple[str, str], list[str]] = {}
-    for case, by_name in reasons.items():
-        for name, reason in by_name.items():
-            if case in there:
-                grouped_.setdefault((name, reason), []).append(case)
-    if not grouped_:
-        return ""
-    lines = [f"* {name}: {reason} ({_some(found)})" for (name, reason), found in sorted(grouped_.items())]
-    return "\n".join([title, *lines, ""])
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names) if len(names) <= 3 else f"{names[0]} and {len(names) - 1} more"
+    return "\n".join([*parts, tables.promises(demands.outcomes(held)), left_out(own, there, "### Left out\n")])
 
 
 if __name__ == "__main__":

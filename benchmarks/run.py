@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from rich import box
@@ -14,12 +15,13 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from benchmarks import amx, cases, files, green, implementations, measure, rows
+from benchmarks import amx, cases, files, gpu_cases, green, implementations, measure, rows
 from benchmarks.cases import Spec
 from benchmarks.implementations import PEERS_PYTHON, Implementation, is_ours
-from benchmarks.measure import QUICK, Effort
+from benchmarks.measure import ON_GPU, QUICK, Effort
 from spikeloom import InputError
 from spikeloom.bench import host
+from spikeloom.bench.gpu.device import checked
 from spikeloom.checks import require
 
 EXAMPLES = """\
@@ -30,10 +32,14 @@ examples:
   python -m benchmarks.run --case paper-layers-b/nmnist/2/1.5 --peers 'ours_sparse,torch_*' --quick
   python -m benchmarks.run --case 'paper-layers-b/*/2' --skip-done
   python -m benchmarks.run --case 'paper-layers-b/*/2/1.5' --no-amx   as on a processor without matrix units
+  python -m benchmarks.run --device cuda --skip-done --minutes 9      the cases of a GPU, the most important first
 
 Rows go to benchmarks/results/*.jsonl; those of --peers or --quick to benchmarks/results/partial, unless --out says
 where. `make bench-report` makes docs/benchmarks.md of them.
 """
+
+CASE_S = 120.0
+"""A case on a GPU ends within so many seconds."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -41,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         if options.list:
-            _list()
+            _list(options.device)
         else:
             _run(options)
     except InputError as error:
@@ -59,8 +65,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--list", action="store_true", help="print what there is, and measure nothing")
     parser.add_argument("--case", default="demanded", help="names or patterns by commas; default: demanded")
+    parser.add_argument("--device", default="cpu", help="cpu, cuda, or cuda:N for GPU N; default: cpu")
     parser.add_argument(
-        "--peers", help="names or patterns by commas, all or contenders; default: all, in sweeps contenders"
+        "--peers",
+        help="names or patterns by commas, all or contenders; default: all, on a GPU those that may be the fastest of "
+        "their kind, and in sweeps contenders",
     )
     parser.add_argument("--quick", action="store_true", help="few steps, short limits, no memory")
     parser.add_argument("--skip-done", action="store_true", help="leave out cases that have rows already")
@@ -68,6 +77,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--no-amx", action="store_true", help="time alone, matrix units switched off, in rows of their own"
     )
+    parser.add_argument("--minutes", type=float, help="begin no case that might not end within so many minutes")
+    parser.add_argument("--commit", help="of the sources, where there is no git to ask")
     parser.add_argument("--rounds", type=int, help=f"turns of each implementation; default: {Effort().rounds}")
     parser.add_argument("--threads", type=int, help="of everything; default: all processors")
     parser.add_argument("--out", type=Path, help="the folder of the results")
@@ -76,11 +87,11 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _list() -> None:
+def _list(device: str) -> None:
     console, table = Console(), Table(box=box.SIMPLE)
     for name in ("case", "layers", "steps", "batch", "input", "hidden", "optimiser", "demanded"):
         table.add_column(name, no_wrap=name == "case")
-    for spec in cases.every():
+    for spec in _available(device):
         work = spec.workload
         classes = [work.case.classes] if work.case.classes else []
         layers = _shortened([work.case.inputs, *work.hidden, *classes])
@@ -89,7 +100,12 @@ def _list() -> None:
         own = (spec.name, layers, str(work.case.steps), str(work.batch), of_input, f"{work.hidden_activity:.1%}")
         table.add_row(*own, spec.optimizer, *marks)
     console.print(table)
-    console.print("implementations: " + ", ".join(one.name for one in implementations.every()))
+    console.print("implementations: " + ", ".join(one.name for one in implementations.every(device=device)))
+
+
+def _available(device: str) -> list[Spec]:
+    """The cases of a kind of device."""
+    return cases.every() if device == "cpu" else gpu_cases.every()
 
 
 def _shortened(layers: list[int]) -> str:
@@ -100,32 +116,74 @@ def _shortened(layers: list[int]) -> str:
 
 
 def _run(options: argparse.Namespace) -> None:
-    rows.commit()  # asked now, before the first child imports what it names
+    commit = options.commit or rows.commit()  # asked now, before the first child imports what it names
+    device = "cpu" if options.device == "cpu" else str(checked(options.device))
     threads = host.cores() if options.threads is None else options.threads
     require(1 <= threads <= host.cores(), "threads", f"from 1 to {host.cores()}, the processors here", threads)
     require(options.rounds is None or options.rounds >= 1, "rounds", "at least 1", options.rounds)
-    default = QUICK if options.quick else Effort()
-    effort = default if options.rounds is None else replace(default, rounds=options.rounds)
-    chosen = implementations.select(options.peers or "all", options.peers_python)
-    specs = cases.select(options.case)
+    require(device == "cpu" or not options.no_amx, "no-amx", "none beside --device cuda", "both")
+    chosen = implementations.select(options.peers or "usual", options.peers_python, device)
+    specs = cases.select(options.case, _available(device))
     partial = options.quick or options.peers not in (None, "all", "contenders")
     folder = options.out or (rows.PARTIAL if partial else rows.RESULTS)
     if options.skip_done:
-        done = {(row["case"], row["machine"], rows.without_amx(row)) for row in rows.read(folder)}
-        specs = [spec for spec in specs if (spec.name, rows.machine(), options.no_amx) not in done]
+        here = (rows.machine(device), options.no_amx, rows.kind(device))
+        # What a lent machine measures comes to the results later, and goes into no second run there.
+        known = [folder] if device == "cpu" else [folder, rows.RESULTS]
+        done = {rows.key(row) for where in known for row in rows.read(where)}
+        specs = [spec for spec in specs if (spec.name, *here) not in done]
     console = Console()
     if options.no_amx:
         for python, (free, held) in amx.check_switch(one.python for one in chosen).items():
             console.print(f"a bf16 product of {python}: {free:.2f} ms, without AMX {held:.2f} ms", highlight=False)
-    chosen, red = _green(chosen, console)
-    memory = not (options.quick or options.no_memory or options.no_amx)
-    plan = Plan(chosen, red, threads, effort, memory, folder, options.peers is not None, options.no_amx)
+    chosen, red = _green(chosen, device, console)
+    # On a GPU memory is told by who is timed.
+    memory = device == "cpu" and not (options.quick or options.no_memory or options.no_amx)
+    setting = Setting(threads, device, options.no_amx, commit, _effort(options), memory, folder)
+    _run_cases(specs, Plan(chosen, red, setting, options.peers is not None), options, console)
+    console.print(f"rows are in {folder}", highlight=False)
+
+
+def _effort(options: argparse.Namespace) -> Effort:
+    default = ON_GPU if options.device != "cpu" else QUICK if options.quick else Effort()
+    return default if options.rounds is None else replace(default, rounds=options.rounds)
+
+
+def _run_cases(specs: Sequence[Spec], plan: "Plan", options: argparse.Namespace, console: Console) -> None:
+    """Measure cases in their order, for as long as there is time."""
+    end = None if options.minutes is None else monotonic() + 60 * options.minutes
     with _kept(options.made) as made, _progress(console) as progress:
         task = progress.add_task("", total=len(specs))
-        for spec in specs:
+        for number, spec in enumerate(specs):
+            if end is not None and monotonic() + CASE_S > end:
+                left = ", ".join(spec.name for spec in specs[number:])
+                console.print(f"no time is left for: {left}", highlight=False)
+                break
             _run_case(spec, plan, made, progress, task)
             progress.advance(task)
-    console.print(f"rows are in {folder}", highlight=False)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How every case is measured.
+
+    Args:
+        threads: of each implementation.
+        device: where it works: "cpu", or a GPU with its number.
+        no_amx: whether matrix units are switched off.
+        commit: of the sources.
+        effort: how long to measure.
+        memory: whether memory is measured by itself, in cases that ask for it.
+        folder: of the results.
+    """
+
+    threads: int
+    device: str
+    no_amx: bool
+    commit: str
+    effort: Effort
+    memory: bool
+    folder: Path
 
 
 @dataclass(frozen=True)
@@ -135,35 +193,32 @@ class Plan:
     Args:
         implementations: what is timed.
         red: implementations that are not, since they are wrong, and what is wrong.
-        threads: of each.
-        effort: how long to measure.
-        memory: whether memory is measured, in cases that ask for it.
-        folder: of the results.
+        setting: how.
         in_sweeps_too: whether all of them run in sweeps, and not contenders alone.
-        no_amx: whether matrix units are switched off.
     """
 
     implementations: list[Implementation]
     red: dict[str, str]
-    threads: int
-    effort: Effort
-    memory: bool
-    folder: Path
+    setting: Setting
     in_sweeps_too: bool
-    no_amx: bool
 
     def chosen(self, spec: Spec) -> list[Implementation]:
         """What is timed in a case."""
-        everyone = self.in_sweeps_too or not spec.sweep
-        return [one for one in self.implementations if everyone or implementations.is_contender(one.name)]
+        everyone, device = self.in_sweeps_too or not spec.sweep, self.setting.device
+        running = [one for one in self.implementations if implementations.matches(one.name, spec.only)]
+        return [one for one in running if everyone or implementations.is_contender(one.name, device)]
+
+    def left_out(self) -> dict[str, str]:
+        """What is not timed in any case, and why."""
+        return self.red | ({} if self.setting.device == "cpu" else implementations.without_gpu())
 
 
-def _green(chosen: list[Implementation], console: Console) -> tuple[list[Implementation], dict[str, str]]:
+def _green(chosen: list[Implementation], device: str, console: Console) -> tuple[list[Implementation], dict[str, str]]:
     """The implementations that may be timed, and why others may not."""
     ours = [one.name for one in chosen if one.ours]
     if ours:
         console.print(f"against the reference, before any clock starts: {', '.join(ours)}", highlight=False)
-    red = green.red(ours)
+    red = green.red(ours, device)
     for name, reason in red.items():
         console.print(f"[red]{name}[/red]: {reason}", highlight=False)
     return [one for one in chosen if one.name not in red], red
@@ -191,27 +246,30 @@ def _run_case(spec: Spec, plan: Plan, made: Path, progress: Progress, task: Task
         progress.update(task, description=f"{spec.name}  {what}")
 
     tell("making the case")
-    date, path = rows.now(), cases.made(spec, made)
+    how = plan.setting
+    date, path = rows.now(), cases.made(spec, made, how.device)
     stated = spec.workload.hidden_activity
     found, left_out = measure.measure(
         path,
         plan.chosen(spec),
         stated=stated,
-        threads=plan.threads,
-        effort=plan.effort,
+        threads=how.threads,
+        effort=how.effort,
         tell=tell,
-        no_amx=plan.no_amx,
+        no_amx=how.no_amx,
+        device=how.device,
     )
-    if plan.memory and spec.memory:
+    if how.memory and spec.memory:
         timed = [one for one in plan.chosen(spec) if one.name in found]
-        peaks, failed = measure.memory(path, timed, threads=plan.threads, effort=plan.effort, tell=tell)
+        peaks, failed = measure.memory(path, timed, threads=how.threads, effort=how.effort, tell=tell)
         left_out |= {f"memory of {name}": reason for name, reason in failed.items()}
         for name, peak in peaks.items():
             found[name].peak_bytes = peak
     case = files.load(path)
-    about: dict[str, Any] = {"threads": plan.threads, "date": date, "no_amx": plan.no_amx}
+    where: dict[str, Any] = {"no_amx": how.no_amx, "device": how.device}
+    about: dict[str, Any] = {"threads": how.threads, "date": date, "commit_": how.commit, **where}
     written = [rows.row(case, name, one, **about) for name, one in found.items()]
-    rows.write(plan.folder, spec.name, written, plan.red | left_out, no_amx=plan.no_amx)
+    rows.write(how.folder, spec.name, written, plan.left_out() | left_out, **where)
     _print(spec, written, left_out, progress.console)
 
 
@@ -224,8 +282,8 @@ def _print(spec: Spec, written: Sequence[rows.Row], left_out: dict[str, str], co
         ratio = f"{min(peers) / row['median_ms']:.2f}" if peers else ""
         memory = "" if row["peak_bytes"] is None else f"{row['peak_bytes'] / 1e6:.0f}"
         low, high = row["quartiles_ms"]
-        ms = f"{row['median_ms']:.1f}"
-        table.add_row(row["implementation"], row["number_type"], ms, f"{low:.1f} {high:.1f}", ratio, memory)
+        ms, quartiles = f"{row['median_ms']:.4g}", f"{low:.4g} {high:.4g}"
+        table.add_row(row["implementation"], row["number_type"], ms, quartiles, ratio, memory)
     console.print(table)
     for name, reason in left_out.items():
         console.print(f"  {name}: {reason}", highlight=False)

@@ -43,6 +43,12 @@ def promises(outcomes: Sequence[Outcome]) -> str:
     return markdown(_PROMISED, lines)
 
 
+def promised(promises: Sequence[tuple[str, float]]) -> str:
+    """A line for each promise, in words and with its ratio, of which nothing has been measured."""
+    lines = [[promise, f"{aim:g}", "not measured"] for promise, aim in promises]
+    return markdown(("promise", "promised", "measured"), lines)
+
+
 def _least(ratios: Iterable[float | None]) -> str:
     """The least of those that there are; "" where there are none."""
     there = [ratio for ratio in ratios if ratio is not None]

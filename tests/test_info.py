@@ -3,8 +3,10 @@
 import subprocess
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from fake_gpu import TOO_OLD, answer
 
 from spikeloom import info
 from spikeloom.data import converted
@@ -57,3 +59,37 @@ def test_the_size_of_converted_sets_is_told(monkeypatch: pytest.MonkeyPatch, tmp
 def test_extras_that_are_not_installed_are_said() -> None:
     assert info._version("a-package-that-nobody-has") == "not installed"
     assert {"h5py", "tensorboard", "tonic"} <= dict(info.facts()).keys()
+
+
+def test_gpus_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer(monkeypatch, count=2, capability=(9, 0))
+    monkeypatch.setattr(subprocess, "run", lambda *call, **options: SimpleNamespace(stdout="570.86.15\n570.86.15\n"))
+    facts = dict(info.facts())
+    assert facts["GPU cuda:0"] == "GPU 0, 80.0 GiB, compute capability 9.0, driver 570.86.15"
+    assert facts["GPU cuda:1"].startswith("GPU 1, ")
+
+
+def test_a_gpu_without_kernels_is_told_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*arguments: object, **options: object) -> None:
+        raise FileNotFoundError("nvidia-smi")
+
+    answer(monkeypatch, capability=(7, 0))
+    monkeypatch.setattr(subprocess, "run", refuse)
+    told = dict(info.facts())["GPU cuda:0"]
+    assert told == (
+        "GPU 0, 80.0 GiB, compute capability 7.0, driver unknown; "
+        "no kernel for this architecture: compute capability 7.0, below 8.0"
+    )
+
+
+@pytest.mark.parametrize(
+    ("answers", "why"),
+    [
+        ({"built": False}, "a build of torch without CUDA"),
+        ({"refusal": RuntimeError("No CUDA GPUs are available")}, "none"),
+        ({"refusal": RuntimeError(TOO_OLD)}, "an NVIDIA driver of CUDA 11.4, too old for torch "),
+    ],
+)
+def test_why_there_is_no_gpu_is_told(monkeypatch: pytest.MonkeyPatch, answers: dict[str, Any], why: str) -> None:
+    answer(monkeypatch, **answers)
+    assert dict(info.facts())["GPU"].startswith(f"none that torch can use: {why}")

@@ -13,7 +13,7 @@ from torch.nn import Parameter
 
 from benchmarks.case import Built, Case
 from benchmarks.peers import _scan
-from benchmarks.peers._training import Numbers, Spikes, Weights, kernel, numbers, train
+from benchmarks.peers._training import EAGER, Launch, Numbers, Spikes, Weights, kernel, numbers, train
 
 
 class Layer:
@@ -24,15 +24,14 @@ class Layer:
         steps: T.
         batch: B.
         neuron: its numbers.
-        dtype: the number type of products.
+        like: a tensor of the number type of products, on the device.
     """
 
-    def __init__(self, neurons: int, steps: int, batch: int, neuron: Numbers, dtype: torch.dtype) -> None:
-        self.neuron, self.dtype = neuron, dtype
+    def __init__(self, neurons: int, steps: int, batch: int, neuron: Numbers, like: Tensor) -> None:
+        self.neuron, self.dtype = neuron, like.dtype
         shape = (neurons, steps, batch)
-        self.currents = torch.empty(shape, dtype=dtype)
-        self.spikes = torch.empty(shape, dtype=dtype)
-        self.membranes = torch.empty(shape)
+        self.currents, self.spikes = like.new_empty(shape), like.new_empty(shape)
+        self.membranes = like.new_empty(shape, dtype=torch.float32)
 
     def run(self, within: Tensor | None) -> None:
         """From `currents` to `membranes` and `spikes`; recurrent currents are added in place."""
@@ -87,17 +86,18 @@ class Run(torch.autograd.Function):
         return (inside @ ctx.below.t()).float(), by_within, by_below, None
 
 
-def build(case: Case, *, dtype: torch.dtype) -> Built:
+def build(case: Case, *, dtype: torch.dtype, launch: Launch = EAGER) -> Built:
     """The case, ready to run.
 
     Args:
         case: what to train on.
         dtype: the number type of products; membranes are float32.
+        launch: how a step is launched.
     """
     weights, neuron, weighting = Weights(case), numbers(case), kernel(case)
     steps, batch, _ = case.x.shape
-    layers = [Layer(len(w), steps, batch, neuron, dtype) for w in case.weights]
     x = case.x.to(dtype, copy=True).flatten(0, 1).t()  # [I, T * B], rows of T * B in memory
+    layers = [Layer(len(w), steps, batch, neuron, x) for w in case.weights]
 
     def forward() -> tuple[Tensor | None, list[Spikes]]:
         below, spikes = x, list[Spikes]()
@@ -106,7 +106,7 @@ def build(case: Case, *, dtype: torch.dtype) -> Built:
             spikes.append(below)
         return _read(below, weights.readout, weighting, batch), spikes
 
-    return train(case, weights, forward)
+    return train(case, weights, forward, launch)
 
 
 def _read(spikes: Tensor, readout: Parameter | None, weighting: Tensor, batch: int) -> Tensor | None:

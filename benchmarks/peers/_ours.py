@@ -1,4 +1,4 @@
-"""What all of our own adapters share: the case as a network of `spikeloom.nn`."""
+"""What all of our own adapters share: the case as a network of `spikeloom.nn`, on the device where the case lies."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -8,39 +8,43 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from benchmarks.case import Built, Case, optimizer
+from benchmarks.peers._graph import Captured
 from spikeloom import nn, optim
 from spikeloom.spikes import Spikes
 from spikeloom.surrogates import SuperSpike
 
 PACKAGES = ("spikeloom", "torch", "numba")
+NOT_CAPTURED = "not in a CUDA graph: a layer takes the sparse route, which asks the GPU how many ids there are"
+
+Context = Callable[[], AbstractContextManager[object]]
 
 
-def build(case: Case, *, sparse: bool | str, bf16: bool = False) -> Built:
+def build(case: Case, *, sparse: bool | str, bf16: bool = False, graph: bool = False) -> Built:
     """The engine on a case.
 
     Args:
         case: what to train on.
         sparse: as `nn.Spiking` takes it.
         bf16: whether forward passes run inside of `torch.autocast` to bfloat16.
+        graph: whether the step is replayed as a CUDA graph, where all layers take the dense route.
     """
-    net = network(case, sparse=sparse)
-    labels = case.labels.clone()
-    parameters = list(net.parameters())
-    # The same Adam on our own threads; for SGD torch's is the user's choice with us too.
-    train = optim.Adam(parameters, lr=0.0) if case.optimizer == "adam" else optimizer(case.optimizer, parameters)
+    device = case.device
+    net = network(case, sparse=sparse).to(device)
+    labels, train = case.labels.clone(), _optimizer(case, list(net.parameters()))
 
     def context() -> AbstractContextManager[object]:
-        return torch.autocast("cpu", torch.bfloat16) if bf16 else nullcontext()
+        return torch.autocast(device.type, torch.bfloat16) if bf16 else nullcontext()
 
     with torch.no_grad(), context():
         x = _input(net, case)
 
-    def step() -> None:
+    def step() -> Tensor:
         train.zero_grad()
         with context():
             loss = _loss(net(x)[0], labels)
         loss.backward()  # type: ignore[no-untyped-call]
         train.step()
+        return loss.detach()
 
     @torch.no_grad()
     def activity() -> list[float]:
@@ -48,7 +52,34 @@ def build(case: Case, *, sparse: bool | str, bf16: bool = False) -> Built:
             net(x)
         return [layer.last_activity for layer in net if isinstance(layer, nn.Spiking)]
 
-    return Built(step, activity, _check(net, x, labels, context))
+    if not graph:
+        return Built(step, activity, _check(net, lambda: _backward(net, x, labels, context)))
+    routes = [layer.route for layer in net if isinstance(layer, nn.Spiking)]
+    if any(route is None or route.sparse for route in routes):
+        return Built(step, activity, _check(net, step), NOT_CAPTURED)
+    captured = Captured(step, device)
+
+    def twice() -> Tensor:
+        captured()  # the next one is recorded, and replayed
+        return captured()
+
+    return Built(captured, activity, _check(net, twice))
+
+
+def _optimizer(case: Case, parameters: list[torch.nn.Parameter]) -> torch.optim.Optimizer:
+    """The same Adam on our own threads on a CPU; else torch's, which is the user's choice with us too."""
+    if case.optimizer == "adam" and case.device.type == "cpu":
+        return optim.Adam(parameters, lr=0.0)
+    return optimizer(case.optimizer, parameters)
+
+
+def _backward(net: nn.Sequential, x: Spikes | Tensor, labels: Tensor, context: Context) -> Tensor:
+    """The loss, whose gradients are there afterwards."""
+    net.zero_grad()
+    with context():
+        loss = _loss(net(x)[0], labels)
+    loss.backward()  # type: ignore[no-untyped-call]
+    return loss
 
 
 def _input(net: nn.Sequential, case: Case) -> Spikes | Tensor:
@@ -58,7 +89,7 @@ def _input(net: nn.Sequential, case: Case) -> Spikes | Tensor:
     if net[0].route.sparse:
         return x
     # As the peers: ready in the number type that the product takes.
-    return case.x.to(torch.bfloat16 if torch.is_autocast_enabled("cpu") else torch.float32, copy=True)
+    return case.x.to(torch.bfloat16 if torch.is_autocast_enabled(case.device.type) else torch.float32, copy=True)
 
 
 def network(case: Case, *, sparse: bool | str) -> nn.Sequential:
@@ -97,14 +128,11 @@ def _loss(out: Spikes | Tensor, labels: Tensor) -> Tensor:
     return F.cross_entropy(out.sum(0), labels)
 
 
-def _check(
-    net: nn.Sequential, x: Spikes | Tensor, labels: Tensor, context: Callable[[], AbstractContextManager[object]]
-) -> Callable[[], tuple[float, list[Tensor]]]:
+def _check(net: nn.Sequential, run: Callable[[], Tensor]) -> Callable[[], tuple[float, list[Tensor]]]:
+    """What `Built.check` tells, after what computes the loss and leaves its gradients."""
+
     def check() -> tuple[float, list[Tensor]]:
-        net.zero_grad()
-        with context():
-            loss = _loss(net(x)[0], labels)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss = run()
         hidden = [layer for layer in net if isinstance(layer, nn.Spiking)]
         own = [layer.weight_gradient() for layer in hidden]
         within = [layer.recurrent_gradient() for layer in hidden if layer.recurrent is True]

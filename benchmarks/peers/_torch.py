@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from benchmarks.case import Built, Case
-from benchmarks.peers._training import Numbers, Spikes, Weights, fold, kernel, numbers, read, train
+from benchmarks.peers._training import EAGER, Launch, Numbers, Spikes, Weights, fold, kernel, numbers, read, train
 
 PACKAGES = ("torch",)
 
@@ -60,13 +60,14 @@ def neurons(currents: Tensor, within: Tensor | None, neuron: Numbers) -> Tensor:
     return torch.stack(spikes)
 
 
-def build_folded(case: Case, *, product: torch.dtype, membrane: torch.dtype) -> Built:
+def build_folded(case: Case, *, product: torch.dtype, membrane: torch.dtype, launch: Launch = EAGER) -> Built:
     """One product over all steps a layer, then a loop over time for its neurons.
 
     Args:
         case: what to train on.
         product: the number type of products.
         membrane: the number type of the neurons' loop.
+        launch: how a step is launched.
     """
     weights, neuron, weighting = Weights(case), numbers(case), kernel(case)
     x = case.x.to(product, copy=True)
@@ -79,4 +80,4 @@ def build_folded(case: Case, *, product: torch.dtype, membrane: torch.dtype) -> 
             spikes.append(below)
         return read(below, weights.readout, weighting), spikes
 
-    return train(case, weights, forward)
+    return train(case, weights, forward, launch)

@@ -1,6 +1,7 @@
 """What all adapters that train with torch share: parameters, loss, optimiser, and what a harness asks for."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor
 from torch.nn import Parameter
 
 from benchmarks.case import Built, Case, optimizer
+from benchmarks.peers._graph import Captured
 
 Spikes = Tensor | Sequence[Tensor]
 """A hidden layer's spikes: `[T, B, N]`, or `[B, N]` of each step."""
@@ -76,7 +78,37 @@ class Weights:
         return Parameter((weight.t() if self.transposed else weight).mul(factor).contiguous())
 
 
-def train(case: Case, weights: Weights, forward: Forward) -> Built:
+@dataclass(frozen=True)
+class Launch:
+    """How a step is launched on a GPU.
+
+    Args:
+        graph: as a CUDA graph, optimiser and all.
+        tf32: with operands of fp32 products rounded to TF32.
+    """
+
+    graph: bool = False
+    tf32: bool = False
+
+
+EAGER = Launch()
+
+
+@contextmanager
+def products_in(launch: Launch) -> Iterator[None]:
+    """Set torch's one switch for TF32 while the context lasts, where a launch asks for it."""
+    if not launch.tf32:
+        yield
+        return
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("high")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
+def train(case: Case, weights: Weights, forward: Forward, launch: Launch = EAGER) -> Built:
     """An implementation from its forward pass, by torch's autograd and fused optimisers."""
     labels, parameters = case.labels.clone(), weights.parameters()
     optimiser = optimizer(case.optimizer, list(parameters))
@@ -87,22 +119,27 @@ def train(case: Case, weights: Weights, forward: Forward) -> Built:
             return whole(spikes[-1]).mean(dtype=torch.float32)
         return F.cross_entropy(summed.float(), labels)
 
-    def step() -> None:
-        optimiser.zero_grad()
-        loss().backward()  # type: ignore[no-untyped-call]
-        optimiser.step()
+    def step() -> Tensor:
+        with products_in(launch):
+            optimiser.zero_grad()
+            value = loss()
+            value.backward()  # type: ignore[no-untyped-call]
+            optimiser.step()
+        return value.detach()
 
     @torch.no_grad()
     def activity() -> list[float]:
-        return [share(layer) for layer in forward()[1]]
+        with products_in(launch):
+            return [share(layer) for layer in forward()[1]]
+
+    run: Callable[[], Tensor] = Captured(step, case.device) if launch.graph else step
 
     def check() -> tuple[float, list[Tensor]]:
-        optimiser.zero_grad()
-        value = loss()
-        value.backward()  # type: ignore[no-untyped-call]
-        return value.item(), weights.gradients()
+        if launch.graph:
+            run()  # the next one is recorded, and replayed
+        return run().item(), weights.gradients()
 
-    return Built(step, activity, check)
+    return Built(run, activity, check)
 
 
 def whole(spikes: Spikes) -> Tensor:
@@ -123,7 +160,7 @@ def kernel(case: Case) -> Tensor:
     kernel[t] = 1 + readout_beta + ... + readout_beta^(T-1-t): one weighted sum instead of a loop.
     """
     powers = case.readout_beta ** torch.arange(len(case.x), dtype=torch.float64)
-    return powers.cumsum(0).flip(0).float()
+    return powers.cumsum(0).flip(0).float().to(case.device)
 
 
 def fold(x: Tensor, weight: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ NAME = "brainevent"
 PACKAGES = ("brainevent", "jax", "jaxlib", "optax", "numba")
 NUMBER_TYPE = "fp32"
 NOTE = "the products of spikes and weights alone are sparse"
+NO_GPU = "its JAX for GPUs is apart from torch, and was not set up: it is compared on CPUs alone"
 
 
 def supports(case: Case) -> str | None:

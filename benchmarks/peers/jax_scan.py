@@ -6,6 +6,7 @@ NAME = "jax_scan"
 PACKAGES = ("jax", "jaxlib", "optax")
 NUMBER_TYPE = "fp32"
 NOTE = ""
+NO_GPU = "its JAX for GPUs is apart from torch, and was not set up: it is compared on CPUs alone"
 
 
 def supports(case: Case) -> str | None:

@@ -23,7 +23,7 @@ def supports(case: Case) -> str | None:
     return None if case.beta < 1 else "a membrane without decay cannot be written as its Euler step"
 
 
-def build(case: Case, *, dtype: torch.dtype = torch.float32) -> Built:
+def build(case: Case, *, dtype: torch.dtype = torch.float32, compiled: bool = False) -> Built:
     """The case, ready to run."""
     from norse.torch import LIFBoxCell, LIFBoxFeedForwardState, LIFBoxParameters
 
@@ -31,8 +31,8 @@ def build(case: Case, *, dtype: torch.dtype = torch.float32) -> Built:
         return membrane * (1 - spike.detach())
 
     parameters = LIFBoxParameters(
-        tau_mem_inv=torch.tensor((1 - case.beta) * 1000),
-        v_th=torch.tensor(case.slope * case.threshold),
+        tau_mem_inv=torch.tensor((1 - case.beta) * 1000, device=case.device),
+        v_th=torch.tensor(case.slope * case.threshold, device=case.device),
         reset_method=reset,
     )
     cell = LIFBoxCell(parameters)
@@ -41,4 +41,5 @@ def build(case: Case, *, dtype: torch.dtype = torch.float32) -> Built:
         spike, state = cell(current, LIFBoxFeedForwardState(membrane))
         return spike, state.v
 
-    return _loop.build(case, [step] * len(case.weights), factor=case.slope / (1 - case.beta), dtype=dtype)
+    factor = case.slope / (1 - case.beta)
+    return _loop.build(case, [step] * len(case.weights), factor=factor, dtype=dtype, compiled=compiled)

@@ -35,7 +35,7 @@ class SuperSpike:
 def build(case: Case, *, dtype: torch.dtype = torch.float32) -> Built:
     """The case, ready to run."""
     weights, weighting = Weights(case), kernel(case)
-    layers = [_layer(case, within) for within in weights.within]
+    layers = [_layer(case, within).to(case.device) for within in weights.within]
     x = case.x.transpose(0, 1).to(dtype, memory_format=torch.contiguous_format, copy=True)  # [B, T, I]
 
     def forward() -> tuple[Tensor | None, list[Spikes]]:

@@ -26,6 +26,7 @@ def build(case: Case, *, dtype: torch.dtype = torch.float32) -> Built:
 
     shape = surrogate.fast_sigmoid(slope=case.slope)
     layers = [
-        Leaky(beta=case.beta, threshold=case.threshold, spike_grad=shape, reset_mechanism="zero") for _ in case.weights
+        Leaky(beta=case.beta, threshold=case.threshold, spike_grad=shape, reset_mechanism="zero").to(case.device)
+        for _ in case.weights
     ]
     return _loop.build(case, layers, dtype=dtype)

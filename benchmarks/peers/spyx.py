@@ -13,6 +13,7 @@ NAME = "spyx"
 PACKAGES = ("spyx", "jax", "jaxlib", "optax")
 NUMBER_TYPE = "fp32"
 NOTE = "spikes one step later, resets by subtraction with its gradient, weights scaled to the same activity"
+NO_GPU = "its JAX for GPUs is apart from torch, and was not set up: it is compared on CPUs alone"
 
 HALVINGS = 16
 """Of the range, from 1/4 to 4 times the case's weights, in which a factor is looked for."""

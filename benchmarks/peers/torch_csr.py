@@ -47,7 +47,7 @@ def build(case: Case) -> Built:
     weights, neuron, weighting = Weights(case, transposed=True), numbers(case), kernel(case)
     steps, batch, _ = case.x.shape
     first = _both_ways(case.x.flatten(0, 1))
-    nothing = torch.empty(0)
+    nothing = torch.empty(0, device=case.device)
 
     def forward() -> tuple[Tensor | None, list[Spikes]]:
         below, spikes = first, list[Spikes]()

@@ -3,7 +3,7 @@
 import pytest
 
 from spikeloom import InputError
-from spikeloom.bench.cases import CASES, workload
+from spikeloom.bench.cases import CASES, Workload, workload
 
 
 def test_two_hidden_layers_and_the_readout_are_2942_neurons() -> None:
@@ -28,3 +28,8 @@ def test_activities_are_fractions(activity: float) -> None:
 def test_percent_for_a_fraction_gets_the_remedy() -> None:
     with pytest.raises(InputError, match=r"write 0\.015 for 1\.5 %"):
         workload("shd", 1.5, 0.015, recurrent=False)
+
+
+def test_a_batch_has_a_sample() -> None:
+    with pytest.raises(InputError, match="batch: expected at least 1, got 0"):
+        Workload(CASES["shd"], batch=0)

@@ -7,11 +7,22 @@ import torch
 
 from benchmarks import green
 from benchmarks.case import Built, Case
-from benchmarks.peers import ours_sparse
+from benchmarks.peers import _ours, ours_auto_graph, ours_dense_graph, ours_sparse
 
 
 def test_our_fp32_adapters_are_green() -> None:
     assert green.red(["ours_sparse", "ours_dense", "ours_auto"]) == {}
+
+
+def test_adapters_whose_steps_are_recorded_are_green(monkeypatch: pytest.MonkeyPatch) -> None:
+    # No graph is recorded on a CPU: what would be recorded is run.
+    monkeypatch.setattr(_ours, "Captured", lambda step, device: step)
+    names = [f"ours_{route}{bf16}_graph" for route in ("dense", "auto") for bf16 in ("", "_bf16")]
+    assert green.red(names) == {}
+    case = green.small_cases()[0]
+    assert ours_dense_graph.build(case).note == ""
+    # Few neurons spike there.
+    assert ours_auto_graph.build(case).note == _ours.NOT_CAPTURED
 
 
 @pytest.mark.parametrize("wrong", ["loss", "gradient"])

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from small_cases import here
 
 from benchmarks import cases, files, measure
@@ -112,6 +113,39 @@ def test_who_is_near_the_fastest_of_its_type_has_steps_enough_for_quartiles() ->
     effort = Effort(rounds=3, least=9, turn_s=0.3, most=10)
     counts = {"sparse": 10, "near": 5, "far": 1, "bf16": 3, "slow bf16": 3, "far bf16": 1}
     assert measure.counted(typical, effort) == counts
+
+
+def test_on_a_gpu_fast_steps_are_timed_in_bursts() -> None:
+    effort = Effort(rounds=4, least=12, turn_s=0.1, most=5, burst_s=0.02)
+    assert [measure.steps_of_burst(s, effort) for s in (1e-5, 2e-4, 0.013, 0.07)] == [measure.MOST_EACH, 100, 2, 1]
+    assert measure.steps_of_burst(1e-3, Effort()) == 1
+    typical = {"graph": (2e-4, "fp32"), "eager": (0.07, "fp32"), "ours": (0.0, "bf16")}
+    assert measure.counted(typical, effort) == {"graph": 5, "eager": 1, "ours": 5}
+
+
+def test_a_burst_is_asked_of_the_child(case_file: Path) -> None:
+    child = Child(here("torch_folded"), case_file, 1)
+    try:
+        assert "peak_bytes" not in child.ask("build", 600)
+        assert len(child.ask("step", 60, times=3, each=4)["seconds"]) == 3
+    finally:
+        child.close()
+
+
+def test_no_gpu_is_what_a_child_says(case_file: Path) -> None:
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    found, left_out = measure.measure(
+        case_file,
+        [here("torch_folded")],
+        stated=STATED,
+        threads=1,
+        effort=SHORT,
+        tell=silent,
+        device="cuda:0",
+    )
+    assert found == {}
+    assert "CUDA" in left_out["torch_folded"] or "NVIDIA" in left_out["torch_folded"]
 
 
 def test_the_default_effort_keeps_its_word() -> None:

@@ -10,3 +10,4 @@ def test_info(capsys: pytest.CaptureFixture[str]) -> None:
     shown = capsys.readouterr().out
     for name in ("spikeloom", "torch", "processor", "vector width", "threads", "cache L2", "kernels"):
         assert f"\n{name} " in "\n" + shown
+    assert "\nGPU " in shown

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from commands import COMMAND, refused
+from fake_gpu import answer
 from recordings import small_arguments
 
 from spikeloom import cli
@@ -91,3 +92,30 @@ def test_ctrl_c_ends_a_run_with_one_line(data: Path, tmp_path: Path) -> None:
     assert said.splitlines()[-1] == f"stopped; go on with: spikeloom train --run {run} --resume"
     assert errors == ""
     assert (run / "model.safetensors").exists()
+
+
+def test_a_gpu_that_is_not_there(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answer(monkeypatch, built=False)
+    run = tmp_path / "run"
+    line = refused(["train", "nmnist", *small_arguments(data), "--device", "cuda", "--run", str(run)], capsys)
+    assert line == (
+        "--device cuda: expected a GPU that torch can use, got a build of torch without CUDA; "
+        "install one for CUDA, as pytorch.org says, or take --device cpu"
+    )
+    assert not run.exists()
+    line = refused(["train", "digits", "--set", "device=gpu"], capsys)
+    assert line == "device: expected cpu, cuda or cuda:N, N a GPU's number, got 'gpu'"
+
+
+def test_a_device_for_a_run_that_is_there(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answer(monkeypatch, built=False)
+    run = str(tmp_path / "run")
+    assert cli.main(["train", "nmnist", *small_arguments(data, epochs="1"), "--device", "cpu", "--run", run]) == 0
+    for command in (["eval", run], ["show", run]):
+        assert refused([*command, "--device", "cuda"], capsys).startswith("--device cuda: expected a GPU that torch")
+        assert cli.main([*command, "--device", "cpu"]) == 0
+        capsys.readouterr()

@@ -54,7 +54,7 @@ class Workload:
         seed: of inputs, labels and weights.
 
     Raises:
-        InputError: an activity outside of its range.
+        InputError: an activity outside of its range, or no sample.
     """
 
     case: Case
@@ -77,6 +77,7 @@ class Workload:
             value = getattr(self, name)
             remedy = f"write {value / 100:g} for {value:g} %" if 1 < value <= 100 else None
             require(0 < value <= 1, name, "a fraction above 0 and at most 1", value, remedy)
+        require(self.batch >= 1, "batch", "at least 1", self.batch)
         require(not (self.chain and self.recurrent), "chain", "False beside recurrent", "True")
 
 

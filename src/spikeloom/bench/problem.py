@@ -1,7 +1,7 @@
 """Inputs, labels and weights of a workload, with the hidden layers made to spike as often as it asks."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -36,6 +36,11 @@ class Layer:
     activity: float
     window: float
 
+    def on(self, device: torch.device | str) -> "Layer":
+        """The same layer with its weights on a device."""
+        recurrent = None if self.recurrent is None else self.recurrent.to(device)
+        return replace(self, weight=self.weight.to(device), recurrent=recurrent)
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -64,12 +69,18 @@ class Problem:
 
 @torch.no_grad()
 @host.one_thread()
-def make(workload: Workload) -> Problem:
+def make(workload: Workload, device: torch.device | str = "cpu") -> Problem:
     """Draw a problem and scale its weights, layer by layer, until each layer spikes as the workload asks.
+
+    Numbers are drawn on the CPU, where the problem lies in the end, whatever the device.
 
     Inputs spike independently at each step. Weights are uniform around zero, as the paper's (± 2 sqrt(6 / inputs))
     times a factor found by bisection; a layer that no factor makes spike often enough gets a positive mean besides.
     The readout's factor makes the summed outputs vary by about 1, so that the loss does not saturate.
+
+    Args:
+        workload: what is asked.
+        device: where the layers are run to find their factors; a GPU makes large ones in seconds.
 
     Raises:
         InputError: a layer's activity misses what was asked by more than a fifth.
@@ -77,10 +88,10 @@ def make(workload: Workload) -> Problem:
     case, generator = workload.case, torch.Generator().manual_seed(workload.seed)
     x = (torch.rand(case.steps, workload.batch, case.inputs, generator=generator) < workload.activity).float()
     spikes = Spikes.from_dense(x)
-    layers, activations = scaled_layers(x, workload, generator)
+    layers, activations = scaled_layers(x.to(device), workload, generator)
     readout = scaled_readout(activations, workload, generator)
     labels = torch.randint(case.classes, (workload.batch,), generator=generator)
-    return Problem(workload, spikes, labels, layers, readout)
+    return Problem(workload, spikes, labels, tuple(layer.on("cpu") for layer in layers), readout.cpu())
 
 
 @torch.no_grad()
@@ -88,9 +99,9 @@ def scaled_layers(x: Tensor, workload: Workload, generator: torch.Generator) -> 
     """The hidden layers, made to spike as often as the workload asks, and the last one's spikes `[T, B, N]`.
 
     Args:
-        x: `[T, B, I]`, spikes or any numbers.
+        x: `[T, B, I]`, spikes or any numbers, on the device where the weights shall be.
         workload: what it asks.
-        generator: of weights.
+        generator: of weights, on the CPU.
 
     Raises:
         InputError: a layer's activity misses what was asked by more than a fifth.
@@ -113,15 +124,15 @@ def scaled_readout(activations: Tensor, workload: Workload, generator: torch.Gen
         workload: whose classes and readout.
         generator: of weights.
     """
-    readout = _uniform(workload.case.classes, activations.shape[2], generator)
+    readout = _uniform(workload.case.classes, activations.shape[2], generator).to(activations.device)
     deviation = F.linear(activations.sum(0), readout).std().clamp(min=1e-6)
     return readout / (deviation * workload.gain / (1 - workload.readout_beta))
 
 
 def _scaled_layer(x: Tensor, neurons: int, workload: Workload, generator: torch.Generator) -> tuple[Layer, Tensor]:
     """A layer that spikes as often as asked on the inputs `[T, B, I]`, and its spikes `[T, B, N]`."""
-    weight = _uniform(neurons, x.shape[2], generator)
-    recurrent = _uniform(neurons, neurons, generator) if workload.recurrent else None
+    weight = _uniform(neurons, x.shape[2], generator).to(x.device)
+    recurrent = _uniform(neurons, neurons, generator).to(x.device) if workload.recurrent else None
     product = F.linear(x.flatten(0, 1), weight).view(*x.shape[:2], neurons)
     # A weight's mean adds the same to all neurons: as much as there are spikes.
     bound = 2 * (6 / x.shape[2]) ** 0.5
@@ -155,7 +166,7 @@ def _following_layer(x: Tensor, neurons: int, workload: Workload, generator: tor
     neuron that is followed the rest: they stay where they are in time and batch.
     """
     require(x.shape[2] == neurons, "hidden", "layers of one size in a chain", (x.shape[2], neurons))
-    weight = _uniform(neurons, neurons, generator)
+    weight = _uniform(neurons, neurons, generator).to(x.device)
     product = F.linear(x.flatten(0, 1), weight).view(x.shape)
     leader = torch.randperm(neurons, generator=generator)
     followed, target = x[:, :, leader], workload.hidden_activity

@@ -1,0 +1,17 @@
+"""The strongest dense plain torch that we know how to write, in a CUDA graph; products in TF32."""
+
+from functools import partial
+
+import torch
+
+from benchmarks.peers import _expert, _graph, _torch
+from benchmarks.peers._training import Launch
+
+NAME = "torch_expert_tf32_graph"
+PACKAGES = _torch.PACKAGES
+NUMBER_TYPE = "tf32"
+NOTE = ""
+NO_CPU = _graph.NO_CPU
+
+supports = _torch.supports
+build = partial(_expert.build, dtype=torch.float32, launch=Launch(graph=True, tf32=True))
