@@ -128,7 +128,7 @@ def _run(options: argparse.Namespace) -> None:
     folder = options.out or (rows.PARTIAL if partial else rows.RESULTS)
     if options.skip_done:
         here = (rows.machine(device), options.no_amx, rows.kind(device))
-        # What a lent machine measures comes to the results later, and goes into no second run there.
+        # What another machine measures comes to the results later, and goes into no second run there.
         known = [folder] if device == "cpu" else [folder, rows.RESULTS]
         done = {rows.key(row) for where in known for row in rows.read(where)}
         specs = [spec for spec in specs if (spec.name, *here) not in done]
