@@ -1,8 +1,8 @@
 """What a layer accepts as its input, and which route that takes.
 
 A question to a GPU makes the program wait until the GPU has done all that it was given. So what is checked of numbers
-on the CPU is not checked on a GPU: ids are, when `Spikes.to` takes them there, and that numbers are finite shows in the
-loss, and in the weights after a step, which training checks.
+on the CPU is not checked on a GPU: ids are, when `Spikes.to` takes them there, and numbers that are not finite show in
+the loss, and in the weights after a step, which training checks. Until then a neuron whose membrane is NaN is silent.
 """
 
 import numpy as np

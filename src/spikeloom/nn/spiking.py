@@ -194,7 +194,7 @@ class Spiking(Blocked):
 
     @property
     def _lists_ids(self) -> bool:
-        """Whether ids are listed before they are asked for: what follows a dense layer most often is one too."""
+        """Whether ids are listed before anyone asks for them: what follows a dense layer most often is one too."""
         assert self.route is not None
         return self.route.sparse or self.recurrent_weight is not None or self.limit > 0
 

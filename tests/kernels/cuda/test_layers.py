@@ -132,6 +132,16 @@ def test_gradients_in_the_window_alone(recurrent: bool, gpu: str) -> None:
     assert torch.equal(plain["d_weight"], whole["d_weight"])
 
 
+def test_autocast_does_not_reach_into_a_layer(gpu: str) -> None:
+    """Its number type is an argument, whatever stands around the call; a second call hears the first one's spikes."""
+    case = random_case(recurrent=True, steps=4, batch=2, inputs=20, threshold=0.5)
+    want = on(gpu, sparse=True, cut=2)(case)
+    with torch.autocast(gpu, dtype=torch.bfloat16):
+        got = on(gpu, sparse=True, cut=2)(case)
+    for name, value in want.items():
+        assert torch.equal(got[name].nan_to_num(), value.nan_to_num()), name
+
+
 @both_layers
 def test_the_same_bits_each_time(recurrent: bool, gpu: str) -> None:
     case = random_case(recurrent=recurrent, steps=6, batch=2, bias=True, per_neuron=True)

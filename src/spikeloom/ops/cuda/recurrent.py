@@ -7,7 +7,7 @@ from spikeloom.kernels.cuda import owners
 from spikeloom.kernels.cuda import recurrent as kernel
 from spikeloom.kernels.cuda.sources import Gathered, Stored
 from spikeloom.ops.arrays import BLOCK
-from spikeloom.ops.cuda.dense import read
+from spikeloom.ops.cuda.dense import multiply, read
 from spikeloom.ops.cuda.rows import columns, mask_of
 from spikeloom.ops.cuda.scans import (
     by_parameter,
@@ -83,8 +83,8 @@ def _scan_backward(
     if record.first_spike is not None:
         first = d_current.view(batch, layer.steps, size)[:, 0]  # [B, N]
         # The weights between the neurons, [N, N], a row for each that is heard.
-        d_recurrent += (record.first_spike.T @ first).view(size, -1, BLOCK).transpose(0, 1)
-        d_spike += first @ weight.float().transpose(0, 1).reshape(size, -1).T
+        d_recurrent += multiply(record.first_spike.T, first, low=False).view(size, -1, BLOCK).transpose(0, 1)
+        d_spike += multiply(first, weight.transpose(0, 1).reshape(size, -1).T, low=False)
     return d_bias.sum(0), by_parameter(layer, d_learned), d_state, d_spike, d_recurrent
 
 
