@@ -18,17 +18,18 @@ def select(margin, depth, surrogate):
         `active`, `ids`, `row_start`, `spike_count` as in `Spikes`, and the surrogate's derivative at each entry.
     """
     near = margin >= depth
-    left = leave(_words((margin >= 0) & near), _words(near), no_margins(int(near.sum())), surrogate, limit=0, seed=0)
+    left = leave(
+        words_of((margin >= 0) & near), words_of(near), no_margins(int(near.sum())), surrogate, limit=0, seed=0
+    )
     rows = torch.repeat_interleave(left.row_start.diff(), output_size=left.ids.shape[0])
     slope = surrogates.from_spec(surrogate).derivative(margin[rows, left.ids.long()])
     return left.active, left.ids, left.row_start, left.spike_count, slope
 
 
-def _words(mask: Tensor) -> Tensor:
+def words_of(mask: Tensor) -> Tensor:
     """`[N / 64, R]` int64 from `[R, N]` bool."""
-    weights = torch.ones(64, dtype=torch.int64) << torch.arange(64)
-    words = (mask.view(mask.shape[0], -1, 64).long() * weights).sum(2)
-    return words.T.contiguous()
+    bits = mask.view(mask.shape[0], -1, 64).long() << torch.arange(64, device=mask.device)
+    return bits.sum(2).T.contiguous()
 
 
 @select.register_fake

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from spikeloom.ops.cuda.rows import mask_of
+from spikeloom.ops.select import words_of
 from spikeloom.reference.cap import priority
 
 
@@ -34,9 +35,3 @@ def capped(spikes: Tensor, near: Tensor, *, limit: int, seed: int) -> tuple[Tens
     first = torch.where(inside, key, 2**33).sort(dim=1, stable=True).indices[:, :limit]
     kept = torch.zeros_like(inside).scatter(1, first, True) & inside
     return words_of(kept), inside.sum() - kept.sum()
-
-
-def words_of(mask: Tensor) -> Tensor:
-    """`[N / 64, R]` int64 from `[R, N]` bool."""
-    bits = mask.view(mask.shape[0], -1, 64).long() << torch.arange(64, device=mask.device)
-    return bits.sum(2).T.contiguous()
